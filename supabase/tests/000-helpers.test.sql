@@ -1,0 +1,81 @@
+-- Helpers of the tests, in a schema of their own that no migration knows. pg_prove runs this file first, as a
+-- test of its own, and what it makes stays for the files that follow.
+
+create schema if not exists tests;
+grant usage on schema tests to anon, authenticated, service_role;
+
+create or replace function tests.sign_in_as(person text)
+returns void language sql set search_path = '' as $$
+  select
+    set_config('role', 'authenticated', true),
+    set_config('request.jwt.claims', json_build_object('sub', person, 'role', 'authenticated')::text, true);
+$$;
+comment on function tests.sign_in_as(text) is 'From here on a signed-in user acts, as PostgREST sets it up.';
+
+create or replace function tests.act_as(role text)
+returns void language sql set search_path = '' as $$
+  select
+    set_config('role', act_as.role, true),
+    set_config('request.jwt.claims', json_build_object('role', act_as.role)::text, true);
+$$;
+comment on function tests.act_as(text) is 'From here on anon or service_role acts, with a key that is nobody''s.';
+
+create or replace function tests.sign_out()
+returns void language sql set search_path = '' as $$
+  select set_config('role', 'none', true), set_config('request.jwt.claims', '', true);
+$$;
+comment on function tests.sign_out() is 'From here on the owner of the schema acts again.';
+
+create or replace function tests.age(user_id text, by interval)
+returns void language plpgsql set search_path = '' as $$
+declare
+  v_interval public.usage_intervals;
+  v_total public.usage_totals;
+begin
+  alter table public.accounts disable trigger user;
+  update public.accounts as a
+  set
+    period_anchor = private.later(a.period_anchor, -by),
+    changed_at = private.later(a.changed_at, -by),
+    created_at = private.later(a.created_at, -by)
+  where a.user_id = age.user_id;
+  alter table public.accounts enable trigger user;
+  update public.usage_sessions as s
+  set
+    started_at = private.later(s.started_at, -by),
+    active_since = private.later(s.active_since, -by),
+    paused_at = private.later(s.paused_at, -by),
+    ended_at = private.later(s.ended_at, -by),
+    expires_at = private.later(s.expires_at, -by),
+    cap_at = private.later(s.cap_at, -by)
+  where s.user_id = age.user_id;
+  -- One by one and the earliest first, so that nothing collides on its way into the past.
+  for v_interval in
+    select * from public.usage_intervals as i where i.user_id = age.user_id order by i.started_at
+  loop
+    update public.usage_intervals as i
+    set started_at = private.later(i.started_at, -by), ended_at = private.later(i.ended_at, -by)
+    where i.session_id = v_interval.session_id and i.started_at = v_interval.started_at;
+  end loop;
+  for v_total in
+    select * from public.usage_totals as t where t.user_id = age.user_id order by t.period_started_at
+  loop
+    update public.usage_totals as t
+    set
+      period_started_at = private.later(t.period_started_at, -by),
+      period_ends_at = private.later(t.period_ends_at, -by)
+    where
+      t.user_id = age.user_id
+      and t.period_started_at = v_total.period_started_at
+      and t.period_ends_at = v_total.period_ends_at;
+  end loop;
+end
+$$;
+comment on function tests.age(text, interval) is
+'Lets time pass for one user: all that is stored of them is that much older. The clock itself cannot be moved.';
+
+begin;
+select plan(1);
+select has_function('tests', 'sign_in_as', array['text'], 'the helpers are there');
+select * from finish();
+rollback;
