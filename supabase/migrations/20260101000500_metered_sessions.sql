@@ -252,9 +252,12 @@ declare
   v_cap_at timestamptz := private.later(at, greatest(v_limit - used, interval '0'));
   v_period record := private.period_at(anchor, period, at);
 begin
+  if limit_seconds is null then
+    return null;
+  end if;
   -- The lengths of 13 periods in a row cover each length that the calendar gives a period.
   for i in 1..13 loop
-    if v_cap_at < v_period.ends_at or limit_seconds is null then
+    if v_cap_at < v_period.ends_at then
       return v_cap_at;
     end if;
     v_cap_at := private.later(v_period.ends_at, v_limit);

@@ -74,6 +74,8 @@ $$;
 comment on function tests.age(text, interval) is
 'Lets time pass for one user: all that is stored of them is that much older. The clock itself cannot be moved.';
 
+grant execute on all functions in schema tests to anon, authenticated, service_role;
+
 begin;
 select plan(1);
 select has_function('tests', 'sign_in_as', array['text'], 'the helpers are there');

@@ -1,0 +1,26 @@
+begin;
+select plan(7);
+
+select tests.sign_in_as('ada');
+create temporary table began as select * from start_usage_session();
+select is((pause_usage_session(session_id)).status, 'paused', 'given somebody with a session') from began;
+select results_eq(
+  'select user_id from accounts union all select user_id from usage_sessions
+   union all select user_id from usage_intervals union all select user_id from usage_totals',
+  array['ada', 'ada', 'ada', 'ada'], 'ada sees her rows'
+);
+select throws_ok($$update usage_sessions set status = 'closed'$$, '42501', null, 'and changes none');
+select tests.sign_in_as('bob');
+select is_empty(
+  'select user_id from accounts union all select user_id from usage_sessions
+   union all select user_id from usage_intervals union all select user_id from usage_totals',
+  'bob sees none of them'
+);
+select tests.act_as('anon');
+select throws_ok('select * from usage_sessions', '42501', null, 'anon cannot even ask');
+select throws_ok('select get_usage_state()', '42501', null, 'nor call');
+select tests.sign_out();
+select is(status, 'paused', 'nothing has changed') from usage_sessions;
+
+select * from finish();
+rollback;

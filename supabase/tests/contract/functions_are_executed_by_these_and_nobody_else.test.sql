@@ -1,0 +1,45 @@
+begin;
+select plan(4);
+
+create temporary table api (function text, grantees text);
+insert into api values
+  ('end_session_with_token', 'anon,authenticated,service_role'),
+  ('get_usage_state', 'authenticated,service_role'),
+  ('heartbeat_usage_session', 'authenticated,service_role'),
+  ('list_usage_sessions', 'authenticated,service_role'),
+  ('pause_usage_session', 'authenticated,service_role'),
+  ('resume_usage_session', 'authenticated,service_role'),
+  ('set_account', 'service_role'),
+  ('start_usage_session', 'authenticated,service_role'),
+  ('stop_usage_session', 'authenticated,service_role'),
+  ('usage_ping', 'authenticated,service_role');
+select results_eq(
+  $$select p.proname::text collate "default", (
+      select string_agg(a.grantee::regrole::text, ',' order by a.grantee::regrole::text)
+      from aclexplode(p.proacl) as a where a.grantee <> p.proowner
+    )
+  from pg_proc as p where p.pronamespace = 'public'::regnamespace order by 1$$,
+  'select function, grantees from api order by 1',
+  'schema public: exactly the API'
+);
+select results_eq(
+  $$select p.proname::text collate "default", a.grantee::regrole::text
+  from pg_proc as p cross join lateral aclexplode(p.proacl) as a
+  where p.pronamespace = 'private'::regnamespace and a.grantee <> p.proowner order by 1, 2$$,
+  $$values ('close_due_sessions', 'hourglass_worker')$$,
+  'schema private: the sweeps, by the worker'
+);
+select is_empty(
+  $$select p.oid::regprocedure from pg_proc as p
+  where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace) and p.proacl is null$$,
+  'no function is left with the default, which is everybody'
+);
+select results_eq(
+  $$select r from unnest(array['anon', 'authenticated', 'service_role', 'hourglass_worker']) as r
+  where has_schema_privilege(r, 'private', 'usage')$$,
+  array['hourglass_worker'],
+  'only the worker sees schema private'
+);
+
+select * from finish();
+rollback;

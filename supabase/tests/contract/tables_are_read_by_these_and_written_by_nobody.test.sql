@@ -1,0 +1,27 @@
+begin;
+select plan(3);
+
+select is_empty(
+  $$select c.oid::regclass, r, p from pg_class as c,
+    unnest(array['anon', 'authenticated', 'service_role', 'hourglass_worker']) as r,
+    unnest(array['insert', 'update', 'delete', 'truncate', 'references', 'trigger']) as p
+  where c.relnamespace in ('public'::regnamespace, 'private'::regnamespace)
+    and c.relkind in ('r', 'p', 'v') and has_table_privilege(r, c.oid, p)$$,
+  'no role of the API writes a table'
+);
+select is_empty(
+  $$select c.oid::regclass, r from pg_class as c, unnest(array['anon', 'hourglass_worker']) as r
+  where c.relnamespace in ('public'::regnamespace, 'private'::regnamespace)
+    and c.relkind in ('r', 'p', 'v') and has_table_privilege(r, c.oid, 'select')$$,
+  'anon and the worker read none'
+);
+select results_eq(
+  $$select c.relname::text collate "default" from pg_class as c
+  where c.relnamespace in ('public'::regnamespace, 'private'::regnamespace)
+    and c.relkind in ('r', 'p', 'v') and has_table_privilege('authenticated', c.oid, 'select') order by 1$$,
+  array['accounts', 'plans', 'usage_intervals', 'usage_sessions', 'usage_totals'],
+  'users read these, each their own rows'
+);
+
+select * from finish();
+rollback;

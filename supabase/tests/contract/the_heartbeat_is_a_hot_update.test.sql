@@ -1,0 +1,13 @@
+begin;
+select plan(1);
+
+select is_empty(
+  $$select i.indexrelid::regclass from pg_index as i
+  inner join pg_attribute as a on a.attrelid = i.indrelid and a.attname = 'expires_at'
+  where i.indrelid = 'usage_sessions'::regclass
+    and (a.attnum = any(i.indkey) or pg_get_indexdef(i.indexrelid) like '%expires_at%')$$,
+  'no index knows what a heartbeat changes'
+);
+
+select * from finish();
+rollback;
