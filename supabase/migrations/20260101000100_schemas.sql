@@ -1,12 +1,12 @@
--- Two schemas: `public` is the API, `private` the machinery behind it, which PostgREST does not expose.
--- Nothing in either can be executed or read until a grant beside it says so.
+-- Two schemas: `public` is the API, `private` the machinery behind it, which PostgREST does not
+-- expose. Nothing in either can be executed or read until a grant beside it says so.
 
 -- The platform may have these already, hence `if not exists` (the only place where it stands).
 create extension if not exists btree_gist with schema extensions;
 create extension if not exists pg_cron with schema pg_catalog;
 
--- PostgreSQL lets everybody execute a new function. Only the global form of this takes that away: the
--- form with `in schema` can add to the built-in default and never subtract from it.
+-- PostgreSQL lets everybody execute a new function. Only the global form of this takes that away:
+-- the form with `in schema` can add to the built-in default and never subtract from it.
 alter default privileges revoke execute on functions from public;
 
 -- The platform grants what `postgres` creates in `public` to the API roles by name, besides.
@@ -16,8 +16,8 @@ revoke execute on functions from anon, authenticated, service_role;
 create schema private;
 
 comment on schema private is
-'The machinery of Hourglass: not exposed by the API, reached only through functions of schema public, '
-'the schedule and the worker.';
+'The machinery of Hourglass: not exposed by the API, reached only through functions of schema '
+'public, the schedule and the worker.';
 
 -- Roles belong to the cluster and outlive a reset of the database.
 do $$

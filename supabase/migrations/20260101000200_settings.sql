@@ -7,8 +7,8 @@ create table private.settings (
   paused_session_ttl interval not null default '24 hours',
   session_timeout interval not null default '1 hour',
   expiry_warning interval not null default '5 minutes',
-  warning_percents integer [] not null default '{80,90,100}',
-  low_credit_percents integer [] not null default '{20,5}',
+  warning_percents integer[] not null default '{80,90,100}',
+  low_credit_percents integer[] not null default '{20,5}',
   cleanup_interval interval not null default '15 minutes',
   session_retention interval not null default '90 days',
   event_retention interval not null default '30 days',
@@ -34,8 +34,9 @@ create table private.settings (
 );
 
 comment on table private.settings is
-'The configuration, one row: `update private.settings set session_ttl = ''2 minutes''`. A new duration counts '
-'from the next call that uses it; what a client was already told (session_expires_at) stands.';
+'The configuration, one row: `update private.settings set session_ttl = ''2 minutes''`. A new '
+'duration counts from the next call that uses it; what a client was already told '
+'(session_expires_at) stands.';
 comment on column private.settings.heartbeat_interval is
 'How often a client should send a heartbeat; advice to clients, nothing is enforced by it.';
 comment on column private.settings.session_ttl is
@@ -49,7 +50,8 @@ comment on column private.settings.warning_percents is
 'Shares of a plan''s limit, in percent, whose crossing is told once per period.';
 comment on column private.settings.low_credit_percents is
 'Shares of the granted credits, in percent, below which the balance counts as low.';
-comment on column private.settings.cleanup_interval is 'How often the worker removes expired rooms.';
+comment on column private.settings.cleanup_interval is
+'How often the worker removes expired rooms.';
 comment on column private.settings.session_retention is 'How long ended tracked sessions are kept.';
 comment on column private.settings.event_retention is 'How long session events are kept.';
 comment on column private.settings.usage_log_retention is 'How long usage logs are kept.';

@@ -48,19 +48,22 @@ declare
   v_sub jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb -> 'sub';
   v_caller text := v_sub #>> '{}';
 begin
-  if jsonb_typeof(v_sub) is distinct from 'string' or char_length(v_caller) not between 1 and 256 then
+  if
+    jsonb_typeof(v_sub) is distinct from 'string'
+    or char_length(v_caller) not between 1 and 256
+  then
     raise sqlstate 'PT401' using
       message = 'not_signed_in',
       detail = 'The token has no sub claim that is a text of 1 to 256 characters.',
-      hint = 'Call with the access token of a signed-in user; a service key is nobody in particular.';
+      hint = 'Call with the access token of a signed-in user; a service key is nobody.';
   end if;
   return v_caller;
 end
 $$;
 
 comment on function private.caller_id() is
-'The caller: the sub claim of the verified JWT, as text (a UUID with Supabase Auth, anything with a third party). '
-'Raises PT401 not_signed_in.';
+'The caller: the sub claim of the verified JWT, as text (a UUID with Supabase Auth, anything with '
+'a third party). Raises PT401 not_signed_in.';
 
 create function private.check_text(argument text, value text)
 returns void
@@ -97,8 +100,8 @@ end
 $$;
 
 comment on function private.check_object(text, jsonb) is
-'Raises PT413 payload_too_large for a value over 16 KiB (of its jsonb text), PT422 invalid_argument for one that is null '
-'or no object.';
+'Raises PT413 payload_too_large for a value over 16 KiB (of its jsonb text), PT422 '
+'invalid_argument for one that is null or no object.';
 
 create function private.check_user_id(argument text, value text)
 returns void

@@ -30,9 +30,11 @@ create table public.plans (
 );
 
 comment on table public.plans is
-'What a period allows. An operator writes it with plain SQL; a change counts at once, for live sessions too.';
+'What a period allows. An operator writes it with plain SQL; a change counts at once, for live '
+'sessions too.';
 comment on column public.plans.period is
-'Length of the accounting period, anchored per account: boundaries are period_anchor + n x period, in UTC.';
+'Length of the accounting period, anchored per account: boundaries are period_anchor + n x period, '
+'in UTC.';
 comment on column public.plans.limit_seconds is 'Metered seconds per period; null = unlimited.';
 comment on column public.plans.near_limit_seconds is
 'is_near_limit is true while fewer seconds than this remain.';
@@ -112,15 +114,17 @@ create table public.accounts (
 with (fillfactor = 80);
 
 comment on table public.accounts is
-'One row per user, made at their first call that writes. Locking it (for no key update) is how a transition of this user '
-'excludes the others.';
+'One row per user, made at their first call that writes. Locking it (for no key update) is how a '
+'transition of this user excludes the others.';
 comment on column public.accounts.user_id is 'The sub claim of the user''s JWT.';
 comment on column public.accounts.period_anchor is 'Start of the first period. Never changes.';
 comment on column public.accounts.user_type is 'internal or external: a filter of the usage page.';
 comment on column public.accounts.version is
-'Grows with every transition of this user''s state; clients drop what is older than what they have.';
+'Grows with every transition of this user''s state; clients drop what is older than what they '
+'have.';
 comment on column public.accounts.changed_at is
-'Instant of the last transition. The next one is later, also when the server''s clock was set back.';
+'Instant of the last transition. The next one is later, also when the server''s clock was set '
+'back.';
 
 create index accounts_plan_id_idx on public.accounts (plan_id);
 
@@ -129,7 +133,7 @@ revoke all on table public.accounts from anon, authenticated, service_role;
 grant select on table public.accounts to authenticated, service_role;
 
 create policy accounts_select_own on public.accounts for select to authenticated
-using (user_id = (select auth.jwt() ->> 'sub'));
+using (user_id = ((select auth.jwt()) ->> 'sub'));
 
 create function private.refuse_new_anchor()
 returns trigger
@@ -144,7 +148,8 @@ begin
 end
 $$;
 
-comment on function private.refuse_new_anchor() is 'Trigger: the anchor of the periods is immutable. Raises 23514.';
+comment on function private.refuse_new_anchor() is
+'Trigger: the anchor of the periods is immutable. Raises 23514.';
 
 create trigger accounts_keep_their_anchor
 before update of period_anchor on public.accounts
@@ -163,8 +168,9 @@ end
 $$;
 
 comment on function private.hold_plans_still() is
-'Waits for changes of plans under way and holds off new ones until this transaction ends. Whoever stores a deadline that '
-'follows from a plan calls it first, before locking an account; a change of a plan then finds all such deadlines.';
+'Waits for changes of plans under way and holds off new ones until this transaction ends. Whoever '
+'stores a deadline that follows from a plan calls it first, before locking an account; a change of '
+'a plan then finds all such deadlines.';
 
 create function private.lock_account(user_id text)
 returns public.accounts
@@ -184,7 +190,8 @@ end
 $$;
 
 comment on function private.lock_account(text) is
-'Locks and returns the user''s account: the first lock of every transition. Null when there is none yet.';
+'Locks and returns the user''s account: the first lock of every transition. Null when there is '
+'none yet.';
 
 create function private.ensure_account(user_id text)
 returns void
@@ -198,7 +205,8 @@ as $$
 $$;
 
 comment on function private.ensure_account(text) is
-'Makes the account of a user on the default plan, unless there is one; its first period starts now.';
+'Makes the account of a user on the default plan, unless there is one; its first period starts '
+'now.';
 
 create function public.set_account(
   user_id text,
@@ -224,7 +232,10 @@ begin
     perform private.raise_invalid_argument('user_type', 'has to be internal or external');
   end if;
   perform private.hold_plans_still();
-  if plan_id is not null and not exists (select from public.plans where id = set_account.plan_id) then
+  if
+    plan_id is not null
+    and not exists (select from public.plans where id = set_account.plan_id)
+  then
     raise sqlstate 'PT404' using
       message = 'plan_not_found',
       detail = format('There is no plan %L.', plan_id),
@@ -249,8 +260,9 @@ end
 $$;
 
 comment on function public.set_account(text, text, text, text, text) is
-'[service] Makes or changes the account of a user; null leaves a value as it is. A new plan counts at once: boundaries follow '
-'its period from the account''s anchor, a live session gets its new cap or, with nothing left, ends as capped. Raises '
-'plan_not_found, invalid_argument, payload_too_large. Definer: clients and back ends write no table.';
+'[service] Makes or changes the account of a user; null leaves a value as it is. A new plan counts '
+'at once: boundaries follow its period from the account''s anchor, a live session gets its new cap '
+'or, with nothing left, ends as capped. Raises plan_not_found, invalid_argument, '
+'payload_too_large. Definer: clients and back ends write no table.';
 
 grant execute on function public.set_account(text, text, text, text, text) to service_role;
