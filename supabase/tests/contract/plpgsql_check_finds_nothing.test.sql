@@ -1,0 +1,19 @@
+begin;
+select plan(1);
+
+create extension if not exists plpgsql_check with schema extensions;
+
+select is_empty(
+  $$select p.oid::regprocedure, c.level, c.message
+  from pg_proc as p
+  inner join pg_language as l on l.oid = p.prolang
+  left join pg_trigger as t on t.tgfoid = p.oid
+  cross join lateral extensions.plpgsql_check_function_tb(
+    p.oid, coalesce(t.tgrelid, 0), extra_warnings => true, security_warnings => true
+  ) as c
+  where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace) and l.lanname = 'plpgsql'$$,
+  'no errors and no warnings in any body'
+);
+
+select * from finish();
+rollback;
