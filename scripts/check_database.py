@@ -17,7 +17,11 @@ def supabase(stack: Stack, *command: str, capture: bool = False) -> str:
     """Runs a command of the Supabase CLI against the stack's database, as `postgres`."""
     target = f"--remote={stack.db_url}?sslmode=disable"
     result = subprocess.run(
-        [SUPABASE, *command, target, "--yes"], cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE if capture else None
+        [SUPABASE, *command, target, "--yes"],
+        cwd=ROOT,
+        check=True,
+        text=True,
+        stdout=subprocess.PIPE if capture else None,
     )
     return result.stdout or ""
 

@@ -42,7 +42,7 @@ SETTINGS = {
     "log_checkpoints": "off",
 }
 # With these a crash of the machine loses data, so they are for clusters that live as long as a test.
-FAST_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+FAST_SETTINGS = {"fsync": "off", "full_page_writes": "off"}
 
 
 def programs() -> Path:

@@ -13,6 +13,7 @@ from local_stack import auth, realtime, rest
 from local_stack.config import Stack
 
 POOL_SIZE = 16
+LONGEST_HEAD_BYTES = 64 * 1024
 LARGEST_FRAME_BYTES = 5_000_000
 STOP_TIMEOUT_S = 1
 
@@ -50,6 +51,7 @@ def serve(stack: Stack) -> None:
         application(stack),
         host="127.0.0.1",
         port=stack.api_port,
+        h11_max_incomplete_event_size=LONGEST_HEAD_BYTES,
         ws="websockets-sansio",
         ws_max_size=LARGEST_FRAME_BYTES,
         ws_ping_interval=None,  # Phoenix leaves the heartbeat to the clients

@@ -31,6 +31,9 @@ alter database postgres set search_path = "$user", public, extensions;
 -- schema public: open by default, as on the platform, so migrations have to close what they add
 
 grant usage on schema public to postgres, anon, authenticated, service_role;
+-- What the superuser makes in any schema, `postgres` may use.
+alter default privileges for role supabase_admin grant all on tables to postgres;
+alter default privileges for role supabase_admin grant all on sequences to postgres;
 alter default privileges for role postgres, supabase_admin in schema public
   grant all on tables to postgres, anon, authenticated, service_role;
 alter default privileges for role postgres, supabase_admin in schema public

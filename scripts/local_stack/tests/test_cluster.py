@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from local_stack import migrations
 from local_stack.cluster import FALLBACK_FOLDER, Cluster
 from local_stack.config import Stack

@@ -13,6 +13,7 @@ import httpx
 import jwt
 import psycopg
 import pytest
+
 from local_stack import folder as folders
 from local_stack.config import JWT_SECRET
 from local_stack.processes import environment, free_port
