@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any
 
 import structlog
+import supabase
 from realtime import AsyncRealtimeChannel, RealtimeSubscribeStates
 from supabase.lib.client_options import AsyncClientOptions
 from supabase.types import RealtimeClientOptions
 
-import supabase
 from worker import errors
 from worker.backoff import Backoff
 
