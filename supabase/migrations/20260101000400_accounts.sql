@@ -23,10 +23,7 @@ create table public.plans (
   constraint near_limit_is_not_negative check (near_limit_seconds >= 0),
   constraint credits_are_finite_and_not_negative check (
     credits_per_period >= 0 and credits_per_period < 'Infinity'
-  ),
-  -- Judged at commit, so that one statement or two can move the mark.
-  constraint one_plan_is_the_default exclude using btree (is_default with =) where (is_default)
-  deferrable initially deferred
+  )
 );
 
 comment on table public.plans is
@@ -55,6 +52,8 @@ security invoker
 set search_path = ''
 as $$
 begin
+  -- One at a time, so that the second of two sees the first.
+  perform from private.settings for update;
   update public.plans set is_default = false where is_default and id <> new.id;
   return null;
 end
@@ -74,7 +73,7 @@ security invoker
 set search_path = ''
 as $$
 begin
-  if not exists (select from public.plans where is_default) then
+  if (select count(*) from public.plans where is_default) <> 1 then
     raise sqlstate '23514' using
       message = 'one plan has to be the default',
       hint = 'Mark another plan as the default first; that unmarks this one.';
