@@ -1,0 +1,64 @@
+"""Measures the whole, or a part of it, on a throwaway stack of its own and prints a table."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks import calls, database, events, report, sweep
+from benchmarks.scale import FULL, QUICK, Scale
+from local_stack.processes import StackError
+from local_stack.testing import TemporaryStack, temporary_stack
+
+PARTS: dict[str, Callable[[TemporaryStack, Scale], Iterator[report.Row]]] = {
+    "calls": calls.measure,
+    "sweep": sweep.measure,
+    "events": events.measure,
+}
+NOTES = """\
+Each baseline was measured in this run, in turn with what it is compared to, on a database with default durability.
+A ratio is the median over the rounds (calls, sweep) or the quotient of the percentiles (events).
+A heartbeat is no HOT update where a vacuum or analyze of that moment kept old versions on a full page.
+load: processes that wanted to run, mean of the last minute, when the row was done; the benchmark's own are in it."""
+
+
+@contextmanager
+def durable_stack() -> Iterator[TemporaryStack]:
+    """A throwaway stack whose commits reach the disk, as everywhere but in tests."""
+    with temporary_stack(api=False) as stack:
+        stack.cluster.fast = False
+        stack.cluster.restart()
+        database.prepare(stack)
+        yield stack
+
+
+def main() -> str | None:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a short run with fewer rounds and a smaller database")
+    parser.add_argument("--only", choices=PARTS, action="append", help="measure this part; may be repeated")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there too")
+    options = parser.parse_args()
+    about = report.machine() | {"quick": options.quick, "load_before": report.load_average()}
+    began = time.monotonic()
+    rows: list[report.Row] = []
+    failure = None
+    try:
+        with durable_stack() as stack:
+            about["postgres"] = database.version(stack)
+            for part in options.only or PARTS:
+                for row in PARTS[part](stack, QUICK if options.quick else FULL):
+                    rows.append(row)
+                    print(f"{time.monotonic() - began:4.0f} s  {row.name}", file=sys.stderr)
+    except StackError as error:
+        failure = f"error: {error}"  # what was measured until then is worth its minutes
+    about |= {"load_after": report.load_average(), "took_s": round(time.monotonic() - began)}
+    print(report.table(rows), "", NOTES, report.summary(about), sep="\n")
+    if options.json:
+        report.write(options.json, rows, about)
+    return failure
+
+
+if __name__ == "__main__":
+    sys.exit(main())

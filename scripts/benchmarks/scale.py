@@ -1,0 +1,42 @@
+"""How much a run measures."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Caps:
+    """Sessions that reach their cap one after the other, evenly spread over `spread_s`, `rounds` times."""
+
+    live_count: int
+    spread_s: int
+    rounds: int
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The size of each part of a run."""
+
+    rounds: int  # of baseline and subject in turn
+    round_s: int
+    closed_per_user: int
+    sweeps: int
+    stops: dict[int, int]  # live sessions: stops measured
+    caps: tuple[Caps, ...]
+
+
+FULL = Scale(
+    rounds=10,
+    round_s=3,
+    closed_per_user=100,
+    sweeps=200,
+    stops={1: 300, 100: 300, 1000: 1000},
+    caps=(Caps(1, 0, 40), Caps(100, 4, 3), Caps(1000, 10, 2)),
+)
+QUICK = Scale(
+    rounds=3,
+    round_s=2,
+    closed_per_user=10,
+    sweeps=50,
+    stops={1: 50, 100: 100, 1000: 100},
+    caps=(Caps(1, 0, 5), Caps(100, 4, 1), Caps(1000, 10, 1)),
+)
