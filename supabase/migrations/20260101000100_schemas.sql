@@ -24,11 +24,30 @@ do $$
 begin
   if not exists (select from pg_catalog.pg_roles where rolname = 'hourglass_worker') then
     create role hourglass_worker login noinherit;
+    comment on role hourglass_worker is
+'The worker of Hourglass. Executes the sweeps and nothing else; an operator gives it a password.';
   end if;
 end
 $$;
 
-comment on role hourglass_worker is
-'The worker of Hourglass. Executes the sweeps and nothing else; an operator gives it a password.';
-
 grant usage on schema private to hourglass_worker;
+
+create function private.is_duration(value interval)
+returns boolean
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select
+    value > interval '0'
+    and value <= interval '100 years'
+    -- Else it could be positive in one month and negative in the next.
+    and least(
+      extract(year from value), extract(month from value), extract(day from value),
+      extract(hour from value), extract(minute from value), extract(microseconds from value)
+    ) >= 0;
+$$;
+
+comment on function private.is_duration(interval) is
+'Whether an interval leads forward from each instant, by at most a century.';

@@ -15,21 +15,17 @@ create table private.settings (
   usage_log_retention interval not null default '400 days',
   admin_refresh interval not null default '500 milliseconds',
   constraint there_is_one_row check (is_the_only_row),
-  constraint durations_are_positive check (
-    least(
-      heartbeat_interval, session_ttl, paused_session_ttl, session_timeout, expiry_warning,
-      cleanup_interval, session_retention, event_retention, usage_log_retention, admin_refresh
-    ) > interval '0'
-  ),
-  constraint durations_are_at_most_a_century check (
-    greatest(
-      heartbeat_interval, session_ttl, paused_session_ttl, session_timeout, expiry_warning,
-      cleanup_interval, session_retention, event_retention, usage_log_retention, admin_refresh
-    ) <= interval '100 years'
+  constraint durations_lead_forward check (
+    private.is_duration(heartbeat_interval) and private.is_duration(session_ttl)
+    and private.is_duration(paused_session_ttl) and private.is_duration(session_timeout)
+    and private.is_duration(expiry_warning) and private.is_duration(cleanup_interval)
+    and private.is_duration(session_retention) and private.is_duration(event_retention)
+    and private.is_duration(usage_log_retention) and private.is_duration(admin_refresh)
   ),
   constraint percents_are_between_1_and_100 check (
     1 <= all(warning_percents) and 100 >= all(warning_percents)
     and 1 <= all(low_credit_percents) and 100 >= all(low_credit_percents)
+    and array_position(warning_percents || low_credit_percents, null) is null
   )
 );
 

@@ -11,13 +11,8 @@ create table public.plans (
   constraint id_and_name_are_short check (
     char_length(id) between 1 and 512 and char_length(name) between 1 and 512
   ),
-  constraint period_is_at_least_a_second check (period >= interval '1 second'),
-  constraint period_is_at_most_a_century check (period <= interval '100 years'),
-  constraint period_counts_forwards_only check (
-    least(
-      extract(year from period), extract(month from period), extract(day from period),
-      extract(hour from period), extract(minute from period), extract(microseconds from period)
-    ) >= 0
+  constraint period_is_a_duration_of_at_least_a_second check (
+    private.is_duration(period) and period >= interval '1 second'
   ),
   constraint limit_is_not_negative check (limit_seconds >= 0),
   constraint near_limit_is_not_negative check (near_limit_seconds >= 0),
@@ -132,7 +127,7 @@ revoke all on table public.accounts from anon, authenticated, service_role;
 grant select on table public.accounts to authenticated, service_role;
 
 create policy accounts_select_own on public.accounts for select to authenticated
-using (user_id = ((select auth.jwt()) ->> 'sub'));
+using (user_id = (select private.caller()));
 
 create function private.refuse_new_anchor()
 returns trigger

@@ -69,7 +69,7 @@ revoke all on table public.usage_sessions from anon, authenticated, service_role
 grant select on table public.usage_sessions to authenticated, service_role;
 
 create policy usage_sessions_select_own on public.usage_sessions for select to authenticated
-using (user_id = ((select auth.jwt()) ->> 'sub'));
+using (user_id = (select private.caller()));
 
 create table public.usage_intervals (
   session_id uuid not null references public.usage_sessions (id) on delete cascade,
@@ -79,7 +79,7 @@ create table public.usage_intervals (
   primary key (session_id, started_at),
   constraint ended_at_is_not_before_started_at check (ended_at >= started_at),
   constraint active_stretches_of_a_user_never_overlap exclude using gist (
-    user_id extensions.gist_text_ops with =, tstzrange(started_at, ended_at) with &&
+    user_id with =, tstzrange(started_at, ended_at) with &&
   )
 );
 
@@ -92,12 +92,13 @@ revoke all on table public.usage_intervals from anon, authenticated, service_rol
 grant select on table public.usage_intervals to authenticated, service_role;
 
 create policy usage_intervals_select_own on public.usage_intervals for select to authenticated
-using (user_id = ((select auth.jwt()) ->> 'sub'));
+using (user_id = (select private.caller()));
 
 create table public.usage_totals (
   user_id text not null references public.accounts (user_id) on delete cascade,
   period_started_at timestamptz not null,
   period_ends_at timestamptz not null,
+  period interval not null,
   used interval not null,
   primary key (user_id, period_started_at, period_ends_at),
   constraint period_ends_after_it_started check (period_ends_at > period_started_at),
@@ -106,15 +107,18 @@ create table public.usage_totals (
 with (fillfactor = 80);
 
 comment on table public.usage_totals is
-'Closed active time per user and period, so that a state read need not add up intervals. Always '
-'equal to the sum over usage_intervals; a row that is missing is that sum.';
+'Closed active time per user and period, so that a state read need not add up intervals. Each row '
+'is equal to the sum over usage_intervals within its bounds, those of earlier plans too; a row '
+'that is missing is that sum.';
+comment on column public.usage_totals.period is
+'The plan''s period that the row was made for; the plan of now finds its own rows by it.';
 
 alter table public.usage_totals enable row level security;
 revoke all on table public.usage_totals from anon, authenticated, service_role;
 grant select on table public.usage_totals to authenticated, service_role;
 
 create policy usage_totals_select_own on public.usage_totals for select to authenticated
-using (user_id = ((select auth.jwt()) ->> 'sub'));
+using (user_id = (select private.caller()));
 
 create type public.usage_state as (
   session_id uuid,
@@ -290,8 +294,17 @@ begin
   into v_terms
   from public.accounts as a
   inner join public.plans as p on p.id = a.plan_id
-  left join public.usage_totals as t
-    on t.user_id = a.user_id and t.period_started_at <= at and t.period_ends_at > at
+  left join lateral (
+    select u.*
+    from public.usage_totals as u
+    where
+      u.user_id = a.user_id
+      and u.period_started_at <= at
+      -- To the bit: 1 month and 30 days are equal as intervals.
+      and interval_send(u.period) = interval_send(p.period)
+    order by u.period_started_at desc
+    limit 1
+  ) as t on t.period_ends_at > at
   where a.user_id = terms_of.user_id;
   if not found then
     select
@@ -344,7 +357,7 @@ comment on function private.used_at(public.usage_sessions, private.usage_terms, 
 
 create function private.usage_state(
   shown public.usage_sessions,
-  live public.usage_sessions,
+  used interval,
   terms private.usage_terms,
   at timestamptz
 )
@@ -356,12 +369,12 @@ set search_path = ''
 as $$
 declare
   v_is_active boolean := coalesce(shown.status = 'active', false);
-  v_used integer := private.whole_seconds(private.used_at(live, terms, at));
+  v_used integer := floor(extract(epoch from used));
   v_remaining integer := case
     when terms.limit_seconds is not null then greatest(terms.limit_seconds - v_used, 0)
   end;
 begin
-  -- One expression: each one that plpgsql evaluates is set up anew in each transaction.
+  -- One expression, without further calls: both are set up anew in each transaction.
   return row(
     shown.id,
     coalesce(shown.status, 'idle'),
@@ -370,12 +383,13 @@ begin
     v_remaining / 60,
     v_used,
     v_used / 60,
-    case
-      when v_is_active then private.whole_seconds(
-        shown.active_time + greatest(at - shown.active_since, interval '0')
-      )
-      else coalesce(private.whole_seconds(shown.active_time), 0)
-    end,
+    coalesce(
+      floor(extract(epoch from (
+        shown.active_time
+        + greatest(coalesce(at - shown.active_since, interval '0'), interval '0')
+      ))),
+      0
+    )::integer,
     shown.started_at,
     case when v_is_active then shown.expires_at end,
     case when v_is_active then shown.cap_at end,
@@ -394,11 +408,10 @@ end
 $$;
 
 comment on function private.usage_state(
-  public.usage_sessions, public.usage_sessions, private.usage_terms, timestamptz
+  public.usage_sessions, interval, private.usage_terms, timestamptz
 ) is
-'Composes the answer about a session (settled, or null) at an instant from the user''s live '
-'session as it is stored (or null) and the terms: whole seconds, rounded down; what remains is the '
-'limit less the rounded total.';
+'Composes the answer about a session (settled, or null) at an instant from what is used and the '
+'terms: whole seconds, rounded down; what remains is the limit less the rounded total.';
 
 create function private.usage_state_at(
   user_id text, at timestamptz, session_id uuid default null
@@ -428,7 +441,7 @@ begin
   elsif session_id is distinct from v_live.id then
     select * into v_shown from public.usage_sessions as s where s.id = session_id;
   end if;
-  return private.usage_state(v_shown, v_live, v_terms, at);
+  return private.usage_state(v_shown, private.used_at(v_live, v_terms, at), v_terms, at);
 end
 $$;
 

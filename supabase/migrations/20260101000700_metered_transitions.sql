@@ -75,27 +75,20 @@ declare
   v_length interval;
   v_period record;
 begin
+  update public.usage_totals as t
+  set used = t.used + (least(until, t.period_ends_at) - greatest(since, t.period_started_at))
+  where
+    t.user_id = add_usage.user_id
+    and t.period_started_at < until
+    and t.period_ends_at > since
+    and since < until;
   select a.period_anchor, p.period into v_anchor, v_length
   from public.accounts as a
   inner join public.plans as p on p.id = a.plan_id
   where a.user_id = add_usage.user_id;
   v_period := private.period_at(v_anchor, v_length, since);
   loop
-    update public.usage_totals as t
-    set
-      used = t.used
-        + (least(until, v_period.ends_at) - greatest(since, v_period.started_at))
-    where
-      t.user_id = add_usage.user_id
-      and t.period_started_at = v_period.started_at
-      and t.period_ends_at = v_period.ends_at;
-    if not found then
-      insert into public.usage_totals (user_id, period_started_at, period_ends_at, used)
-      values (
-        user_id, v_period.started_at, v_period.ends_at,
-        private.sum_of_intervals(user_id, v_period.started_at, v_period.ends_at)
-      );
-    end if;
+    perform private.ensure_total(user_id, v_length, v_period.started_at, v_period.ends_at);
     exit when v_period.ends_at >= until;
     v_period := private.period_at(v_anchor, v_length, v_period.ends_at);
   end loop;
@@ -104,7 +97,43 @@ $$;
 
 comment on function private.add_usage(text, timestamptz, timestamptz) is
 'Adds a stretch that was just closed to the totals of the periods that it lies in, each part to '
-'its own. A total that is missing is made from all stretches.';
+'its own, and makes the totals that the plan of now lacks.';
+
+create function private.ensure_total(
+  user_id text, period interval, period_started_at timestamptz, period_ends_at timestamptz
+)
+returns void
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+begin
+  update public.usage_totals as t
+  set period = ensure_total.period
+  where
+    t.user_id = ensure_total.user_id
+    and t.period_started_at = ensure_total.period_started_at
+    and t.period_ends_at = ensure_total.period_ends_at
+    and interval_send(t.period) <> interval_send(ensure_total.period);
+  if not found and not exists (
+    select from public.usage_totals as t
+    where
+      t.user_id = ensure_total.user_id
+      and t.period_started_at = ensure_total.period_started_at
+      and t.period_ends_at = ensure_total.period_ends_at
+  ) then
+    insert into public.usage_totals (user_id, period_started_at, period_ends_at, period, used)
+    values (
+      user_id, period_started_at, period_ends_at, period,
+      private.sum_of_intervals(user_id, period_started_at, period_ends_at)
+    );
+  end if;
+end
+$$;
+
+comment on function private.ensure_total(text, interval, timestamptz, timestamptz) is
+'Makes the total of a period where it is missing, from all closed stretches; one that a plan with '
+'another period of the same bounds has left is taken over.';
 
 create function private.close_stretch(session_id uuid, ended_at timestamptz)
 returns void
@@ -197,10 +226,12 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_account public.accounts := private.lock_account(user_id);
+  v_account public.accounts;
   v_turn private.usage_turn;
   v_session public.usage_sessions;
 begin
+  perform private.hold_plans_still();
+  v_account := private.lock_account(user_id);
   select * into v_session
   from public.usage_sessions as s
   where s.user_id = lock_usage.user_id and s.ended_at is null
@@ -221,6 +252,28 @@ comment on function private.lock_usage(text) is
 'that follows, later than the one before. Stores the end of a session that was due. The session is '
 'null when none is live.';
 
+create function private.check_limit(user_id text, at timestamptz)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_terms private.usage_terms := private.terms_of(user_id, at);
+begin
+  if v_terms.closed_usage >= make_interval(secs => v_terms.limit_seconds) then
+    raise sqlstate 'PT402' using
+      message = 'usage_limit_reached',
+      detail = format('All %s seconds of this period are used.', v_terms.limit_seconds),
+      hint = format('The next period starts at %s.', v_terms.period_ends_at);
+  end if;
+end
+$$;
+
+comment on function private.check_limit(text, timestamptz) is
+'Raises PT402 usage_limit_reached when nothing is left for a user who has no active session.';
+
 create function private.activated(session public.usage_sessions, at timestamptz)
 returns public.usage_sessions
 language plpgsql
@@ -229,28 +282,41 @@ set search_path = ''
 as $$
 declare
   v_terms private.usage_terms := private.terms_of(session.user_id, at);
-  v_used interval := private.used_at(session, v_terms, at);
 begin
-  if v_used >= make_interval(secs => v_terms.limit_seconds) then
-    raise sqlstate 'PT402' using
-      message = 'usage_limit_reached',
-      detail = format('All %s seconds of this period are used.', v_terms.limit_seconds),
-      hint = format('The next period starts at %s.', v_terms.period_ends_at);
-  end if;
   session.status := 'active';
   session.active_since := at;
   session.paused_at := null;
   session.expires_at := private.later(at, (select session_ttl from private.settings));
   session.cap_at := private.cap_instant(
-    v_terms.anchor, v_terms.period, v_terms.limit_seconds, at, v_used
+    v_terms.anchor, v_terms.period, v_terms.limit_seconds, at, v_terms.closed_usage
   );
   return session;
 end
 $$;
 
 comment on function private.activated(public.usage_sessions, timestamptz) is
-'The row of a new or paused session once its clock runs from this instant. Raises PT402 '
-'usage_limit_reached. The caller holds plans still, for the cap.';
+'The row of a new or paused session once its clock runs from this instant. The caller holds plans '
+'still, for the cap.';
+
+create function private.paused(session public.usage_sessions, at timestamptz)
+returns public.usage_sessions
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+begin
+  session.status := 'paused';
+  session.paused_at := at;
+  session.active_time := session.active_time + (at - session.active_since);
+  session.active_since := null;
+  session.cap_at := null;
+  session.expires_at := private.later(at, (select paused_session_ttl from private.settings));
+  return session;
+end
+$$;
+
+comment on function private.paused(public.usage_sessions, timestamptz) is
+'The row of an active session once its clock stands from this instant.';
 
 create function private.open_stretch(session public.usage_sessions)
 returns void
@@ -268,24 +334,6 @@ $$;
 
 comment on function private.open_stretch(public.usage_sessions) is
 'Opens an active stretch of a stored session.';
-
-create function private.raise_session_not_found()
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-begin
-  raise sqlstate 'PT404' using
-    message = 'session_not_found',
-    detail = 'You have no session with this id.',
-    hint = 'Use the id that the start of the session answered.';
-end
-$$;
-
-comment on function private.raise_session_not_found() is
-'Raises PT404 session_not_found: the same for an unknown id and for somebody else''s.';
 
 create function private.check_device(session public.usage_sessions, device_id text)
 returns void
@@ -308,6 +356,29 @@ comment on function private.check_device(public.usage_sessions, text) is
 'Raises PT409 session_active_elsewhere unless the device holds the session. A null device is not '
 'checked.';
 
+create function private.unchanged_state(
+  user_id text, at timestamptz, session_id uuid, device_id text
+)
+returns public.usage_state
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_session public.usage_sessions := private.own_session(user_id, session_id);
+begin
+  if (private.settled(v_session, at)).ended_at is null then
+    perform private.check_device(v_session, device_id);
+  end if;
+  return private.usage_state_at(user_id, at, session_id);
+end
+$$;
+
+comment on function private.unchanged_state(text, timestamptz, uuid, text) is
+'What a sign of life answers that changed nothing: the state of a paused or ended session. Raises '
+'PT404 session_not_found, PT409 session_active_elsewhere.';
+
 create function private.check_live(
   live public.usage_sessions, user_id text, session_id uuid, device_id text
 )
@@ -319,7 +390,7 @@ set search_path = ''
 as $$
 begin
   if session_id is distinct from live.id then
-    perform private.check_owner(user_id, session_id);
+    perform private.own_session(user_id, session_id);
     raise sqlstate 'PT409' using
       message = 'session_closed',
       detail = 'This session has ended.',
@@ -333,25 +404,32 @@ comment on function private.check_live(public.usage_sessions, text, uuid, text) 
 'Raises unless the session asked for is the live one given and the device holds it: PT404 '
 'session_not_found, PT409 session_closed or session_active_elsewhere.';
 
-create function private.check_owner(user_id text, session_id uuid)
-returns void
+create function private.own_session(user_id text, session_id uuid)
+returns public.usage_sessions
 language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
+declare
+  v_session public.usage_sessions;
 begin
-  if not exists (
-    select from public.usage_sessions as s
-    where s.id = check_owner.session_id and s.user_id = check_owner.user_id
-  ) then
-    perform private.raise_session_not_found();
+  select * into v_session
+  from public.usage_sessions as s
+  where s.id = own_session.session_id and s.user_id = own_session.user_id;
+  if not found then
+    raise sqlstate 'PT404' using
+      message = 'session_not_found',
+      detail = 'You have no session with this id.',
+      hint = 'Use the id that the start of the session answered.';
   end if;
+  return v_session;
 end
 $$;
 
-comment on function private.check_owner(text, uuid) is
-'Raises PT404 session_not_found unless the metered session belongs to the user.';
+comment on function private.own_session(text, uuid) is
+'The metered session of a user as it is stored. Raises PT404 session_not_found: the same for an '
+'unknown id and for somebody else''s.';
 
 create function private.check_session_arguments(session_id uuid, device_id text)
 returns void
@@ -371,35 +449,6 @@ $$;
 comment on function private.check_session_arguments(uuid, text) is
 'Raises PT422 invalid_argument or PT413 payload_too_large.';
 
-create function private.unchanged_session(user_id text, session_id uuid, device_id text)
-returns public.usage_state
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  v_session public.usage_sessions;
-  v_now timestamptz;
-begin
-  select * into v_session
-  from public.usage_sessions as s
-  where s.id = unchanged_session.session_id and s.user_id = unchanged_session.user_id;
-  if not found then
-    perform private.raise_session_not_found();
-  end if;
-  v_now := clock_timestamp();
-  if (private.settled(v_session, v_now)).ended_at is null then
-    perform private.check_device(v_session, device_id);
-  end if;
-  return private.usage_state_at(user_id, v_now, session_id);
-end
-$$;
-
-comment on function private.unchanged_session(text, uuid, text) is
-'What a sign of life answers that changed nothing: the state of a paused or ended session. Raises '
-'PT404 session_not_found, PT409 session_active_elsewhere.';
-
 create function private.start_session(
   user_id text, device_id text, take_over boolean, metadata jsonb
 )
@@ -412,7 +461,6 @@ declare
   v_turn private.usage_turn;
   v_session public.usage_sessions;
 begin
-  perform private.hold_plans_still();
   perform private.ensure_account(user_id);
   v_turn := private.lock_usage(user_id);
   v_session := v_turn.session;
@@ -426,6 +474,7 @@ begin
   v_session.metadata := metadata;
   v_session.started_at := v_turn.at;
   v_session.active_time := interval '0';
+  perform private.check_limit(user_id, v_turn.at);
   v_session := private.activated(v_session, v_turn.at);
   insert into public.usage_sessions select v_session.*;
   perform private.open_stretch(v_session);
@@ -448,35 +497,38 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_is_resumed boolean := session.status = 'paused';
   v_is_moved boolean := take_over and device_id <> session.device_id;
 begin
+  if session.status = 'paused' then
+    perform private.check_limit(session.user_id, at);
+  end if;
   if v_is_moved then
+    if session.status = 'active' then
+      session := private.paused(session, at);
+      perform private.close_stretch(session.id, at);
+    end if;
     session.device_id := device_id;
     session.end_token := gen_random_uuid();
   end if;
   perform private.check_device(session, device_id);
-  if v_is_resumed then
-    session := private.activated(session, at);
-    perform private.store_session(session);
-    perform private.open_stretch(session);
-    perform private.announce_deadline(session, at);
-  else
+  if session.status = 'active' then
     session.expires_at := private.later(at, (select session_ttl from private.settings));
     perform private.store_session(session);
+    return private.usage_state_at(session.user_id, at, session.id);
   end if;
-  if v_is_resumed or v_is_moved then
-    perform private.record_transition(session.user_id, at);
-    return private.announce_usage('session:updated', session.user_id, session.id, at);
-  end if;
-  return private.usage_state_at(session.user_id, at, session.id);
+  session := private.activated(session, at);
+  perform private.store_session(session);
+  perform private.open_stretch(session);
+  perform private.record_transition(session.user_id, at);
+  perform private.announce_deadline(session, at);
+  return private.announce_usage('session:updated', session.user_id, session.id, at);
 end
 $$;
 
 comment on function private.rejoin_session(public.usage_sessions, timestamptz, text, boolean) is
 'A sign of life for the locked live session that also resumes it and, with take_over, moves it to '
-'another device. Raises PT409 session_active_elsewhere, PT402 usage_limit_reached. The caller '
-'holds plans still.';
+'another device, where a stretch of its own begins. Raises PT402 usage_limit_reached, PT409 '
+'session_active_elsewhere. The caller holds plans still.';
 
 create function private.resume_session(
   user_id text, session_id uuid, device_id text, is_end_an_answer boolean
@@ -489,13 +541,16 @@ as $$
 declare
   v_turn private.usage_turn;
 begin
-  perform private.hold_plans_still();
   v_turn := private.lock_usage(user_id);
-  if is_end_an_answer and session_id is distinct from (v_turn.session).id then
-    perform private.check_owner(user_id, session_id);
-    return private.usage_state_at(user_id, v_turn.at, session_id);
+  perform private.own_session(user_id, session_id);
+  if session_id is distinct from (v_turn.session).id then
+    if is_end_an_answer then
+      return private.usage_state_at(user_id, v_turn.at, session_id);
+    elsif (v_turn.session).status is distinct from 'active' then
+      perform private.check_limit(user_id, v_turn.at);
+    end if;
   end if;
-  perform private.check_live(v_turn.session, user_id, session_id, device_id);
+  perform private.check_live(v_turn.session, user_id, session_id, null);
   return private.rejoin_session(v_turn.session, v_turn.at, device_id, false);
 end
 $$;
@@ -518,7 +573,7 @@ begin
     perform private.check_device(v_live, device_id);
     return private.store_end(private.ended(v_live, 'closed', v_turn.at), v_turn.at);
   elsif session_id is not null then
-    perform private.check_owner(user_id, session_id);
+    perform private.own_session(user_id, session_id);
   end if;
   return private.usage_state_at(user_id, v_turn.at, session_id);
 end
@@ -565,33 +620,38 @@ set search_path = ''
 as $$
 declare
   v_caller text := private.caller_id();
-  v_turn private.usage_turn;
+  v_now timestamptz;
+  v_session public.usage_sessions;
+  v_terms private.usage_terms;
 begin
-  perform private.check_session_arguments(session_id, device_id);
-  -- One statement, as this is called most. The clock is read once the row is locked.
-  update public.usage_sessions as s
-  set expires_at = private.later(locked.at, (select session_ttl from private.settings))
-  from (
-    select l.id, clock_timestamp() as at
-    from (
-      select k.id
-      from public.usage_sessions as k
-      where k.id = heartbeat_usage_session.session_id and k.user_id = v_caller
-      for no key update
-    ) as l
-    offset 0
-  ) as locked
-  where
-    s.id = locked.id
-    and s.status = 'active'
-    and least(s.expires_at, s.cap_at) > locked.at
-    and coalesce(heartbeat_usage_session.device_id, s.device_id) = s.device_id
-  returning locked.at, s into v_turn;
-  if not found then
-    return private.unchanged_session(v_caller, session_id, device_id);
+  if session_id is null or char_length(device_id) > 512 then
+    perform private.check_session_arguments(session_id, device_id);
   end if;
+  -- A statement of its own: the next one sees what whoever had the lock has left, and the clock
+  -- after it.
+  perform from public.usage_sessions as s
+  where s.id = heartbeat_usage_session.session_id and s.user_id = v_caller
+  for no key update;
+  v_now := clock_timestamp();
+  update public.usage_sessions as s
+  set
+    expires_at = (
+      greatest(v_now, s.active_since) at time zone 'UTC'
+      + (select session_ttl from private.settings)
+    ) at time zone 'UTC'
+  where
+    s.id = heartbeat_usage_session.session_id
+    and s.user_id = v_caller
+    and s.status = 'active'
+    and least(s.expires_at, s.cap_at) > v_now
+    and coalesce(heartbeat_usage_session.device_id, s.device_id) = s.device_id
+  returning * into v_session;
+  if not found then
+    return private.unchanged_state(v_caller, v_now, session_id, device_id);
+  end if;
+  v_terms := private.terms_of(v_caller, v_now);
   return private.usage_state(
-    v_turn.session, v_turn.session, private.terms_of(v_caller, v_turn.at), v_turn.at
+    v_session, private.used_at(v_session, v_terms, v_now), v_terms, v_now
   );
 end
 $$;
@@ -623,14 +683,7 @@ begin
   if v_session.status = 'paused' then
     return private.usage_state_at(v_caller, v_turn.at, session_id);
   end if;
-  v_session.status := 'paused';
-  v_session.paused_at := v_turn.at;
-  v_session.active_time := v_session.active_time + (v_turn.at - v_session.active_since);
-  v_session.active_since := null;
-  v_session.cap_at := null;
-  v_session.expires_at := private.later(
-    v_turn.at, (select paused_session_ttl from private.settings)
-  );
+  v_session := private.paused(v_session, v_turn.at);
   perform private.store_session(v_session);
   perform private.close_stretch(v_session.id, v_turn.at);
   perform private.record_transition(v_caller, v_turn.at);
@@ -707,12 +760,8 @@ begin
     return private.stop_session(v_caller, session_id, device_id);
   elsif session_id is null then
     return private.start_session(v_caller, device_id, false, '{}');
-  elsif exists (
-    select from public.usage_sessions as s where s.id = session_id and s.status = 'paused'
-  ) then
-    return private.resume_session(v_caller, session_id, device_id, true);
   end if;
-  return public.heartbeat_usage_session(session_id, device_id);
+  return private.resume_session(v_caller, session_id, device_id, true);
 end
 $$;
 
@@ -763,21 +812,29 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_due record;
+  v_session public.usage_sessions;
+  v_account public.accounts;
   v_at timestamptz;
 begin
   closed_count := 0;
-  for v_due in
-    select a as account, s as session
+  for v_session in
+    select s.*
     from public.usage_sessions as s
-    inner join public.accounts as a on a.user_id = s.user_id
     where s.ended_at is null and least(s.expires_at, s.cap_at) <= clock_timestamp()
     order by least(s.expires_at, s.cap_at)
     limit batch
-    for no key update of a, s skip locked
+    for no key update skip locked
   loop
-    v_at := private.next_instant(v_due.account);
-    perform private.store_end(private.settled(v_due.session, v_at), v_at);
+    -- The other way round than everybody else, and so without ever waiting.
+    select * into v_account
+    from public.accounts as a
+    where a.user_id = v_session.user_id
+    for no key update skip locked;
+    continue when not found;
+    v_at := greatest(
+      private.next_instant(v_account), least(v_session.expires_at, v_session.cap_at)
+    );
+    perform private.store_end(private.settled(v_session, v_at), v_at);
     closed_count := closed_count + 1;
   end loop;
   select min(least(s.expires_at, s.cap_at)) into next_deadline_at

@@ -1,20 +1,21 @@
 -- A change of plan counts at once, for live sessions too.
 
-create function private.apply_plan(user_id text)
+create function private.apply_plan(user_id text, is_for_live boolean)
 returns void
 language plpgsql
 security invoker
 set search_path = ''
 as $$
 declare
-  v_turn private.usage_turn;
-  v_session public.usage_sessions;
-  v_terms private.usage_terms;
-begin
   -- What was due under the plan before ends as it would have; its deadlines are stored in the row.
-  v_turn := private.lock_usage(user_id);
-  delete from public.usage_totals as t where t.user_id = apply_plan.user_id;
-  v_session := v_turn.session;
+  v_turn private.usage_turn := private.lock_usage(user_id);
+  v_session public.usage_sessions := v_turn.session;
+  v_terms private.usage_terms;
+  v_deadline timestamptz := least(v_session.expires_at, v_session.cap_at);
+begin
+  if is_for_live and v_session.id is null then
+    return;
+  end if;
   if v_session.status = 'active' then
     v_terms := private.terms_of(user_id, v_turn.at);
     -- The old cap is not due, so it bounds nothing that was used until now.
@@ -27,16 +28,18 @@ begin
       return;
     end if;
     perform private.store_session(v_session);
-    perform private.announce_deadline(v_session, v_turn.at);
+    if v_session.cap_at < v_deadline then
+      perform private.announce_deadline(v_session, v_turn.at);
+    end if;
   end if;
   perform private.record_transition(user_id, v_turn.at);
   perform private.announce_usage('session:updated', user_id, null, v_turn.at);
 end
 $$;
 
-comment on function private.apply_plan(text) is
-'Lets a user''s changed plan count from now: periods follow it, the live session gets its new cap '
-'or, with nothing left, ends as capped. The caller holds plans still or is changing them.';
+comment on function private.apply_plan(text, boolean) is
+'Lets a user''s changed plan count from now: the live session gets its new cap or, with nothing '
+'left, ends as capped. With is_for_live, who has no live session is left alone.';
 
 create function private.hold_plans_for_statement()
 returns trigger
@@ -64,7 +67,7 @@ security definer
 set search_path = ''
 as $$
 begin
-  perform private.apply_plan(new.user_id);
+  perform private.apply_plan(new.user_id, false);
   return null;
 end
 $$;
@@ -84,37 +87,29 @@ language plpgsql
 security definer
 set search_path = ''
 as $$
-declare
-  v_user_id text;
 begin
-  for v_user_id in
-    select a.user_id
-    from public.accounts as a
-    where
-      a.plan_id = new.id
-      and (
-        old.period is distinct from new.period
-        or exists (
-          select from public.usage_sessions as s
-          where s.user_id = a.user_id and s.ended_at is null
-        )
-      )
-    order by a.user_id
-  loop
-    perform private.apply_plan(v_user_id);
-  end loop;
+  perform private.apply_plan(live.user_id, true)
+  from (
+    select s.user_id
+    from public.usage_sessions as s
+    inner join public.accounts as a on a.user_id = s.user_id
+    where s.ended_at is null and a.plan_id = new.id
+    order by s.user_id
+    offset 0
+  ) as live;
   return null;
 end
 $$;
 
 comment on function private.apply_changed_plan() is
-'Trigger: another limit or period of a plan counts at once. Visits the accounts with a live '
-'session, all of the plan''s where the period changed; the others find the new plan when they '
-'read. Definer: as for an account''s plan.';
+'Trigger: another limit or period of a plan counts at once. Visits the users with a live session, '
+'in one order; the others find the new plan when they read. Definer: as for an account''s plan.';
 
 create trigger plans_apply_their_change
-after update of limit_seconds, period on public.plans
+after update of limit_seconds, near_limit_seconds, period on public.plans
 for each row when (
-  old.limit_seconds is distinct from new.limit_seconds or old.period is distinct from new.period
+  old.limit_seconds is distinct from new.limit_seconds
+  or old.near_limit_seconds <> new.near_limit_seconds
+  or interval_send(old.period) <> interval_send(new.period)
 )
 execute function private.apply_changed_plan();

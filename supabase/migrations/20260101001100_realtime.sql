@@ -5,7 +5,7 @@
 create policy hourglass_user_topic_select_own on realtime.messages for select to authenticated
 using (
   realtime.messages.extension = 'broadcast'
-  and (select realtime.topic()) = 'user:' || ((select auth.jwt()) ->> 'sub')
+  and (select realtime.topic()) = 'user:' || (select private.caller())
 );
 
 comment on policy hourglass_user_topic_select_own on realtime.messages is

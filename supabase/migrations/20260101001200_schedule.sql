@@ -2,5 +2,5 @@
 -- within a minute. cron.schedule replaces a job of the same name.
 
 select cron.schedule(
-  'hourglass-close-due-sessions', '* * * * *', 'select private.close_due_sessions(10000)'
+  'hourglass-close-due-sessions', '* * * * *', 'select private.close_due_sessions(1000)'
 );

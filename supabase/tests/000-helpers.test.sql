@@ -32,6 +32,8 @@ declare
   v_interval public.usage_intervals;
   v_total public.usage_totals;
 begin
+  -- As every transition does, or a sweep beside it could wait for us while we wait for it.
+  perform private.lock_account(age.user_id);
   alter table public.accounts disable trigger user;
   update public.accounts as a
   set

@@ -26,8 +26,8 @@ select results_eq(
   $$select p.proname::text collate "default", a.grantee::regrole::text
   from pg_proc as p cross join lateral aclexplode(p.proacl) as a
   where p.pronamespace = 'private'::regnamespace and a.grantee <> p.proowner order by 1, 2$$,
-  $$values ('close_due_sessions', 'hourglass_worker')$$,
-  'schema private: the sweeps, by the worker'
+  $$values ('caller', 'authenticated'), ('close_due_sessions', 'hourglass_worker')$$,
+  'schema private: the sweeps by the worker, and what policies ask'
 );
 select is_empty(
   $$select p.oid::regprocedure from pg_proc as p

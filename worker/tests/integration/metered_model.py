@@ -147,8 +147,7 @@ class Model:
     def go_on(self, session: Session, now: int, device: str | None) -> Session:
         """The holder of a live session gives a sign of life; a paused one resumes."""
         if session.status == "paused" and self.has_reached_limit(now):
-            elsewhere = ["session_active_elsewhere"] if device not in (None, session.device) else []
-            raise Refused("usage_limit_reached", *elsewhere)
+            raise Refused("usage_limit_reached")
         self.check_device(session, device)
         if session.status == "paused":
             self.activate(session, now, "resumed")
@@ -181,6 +180,8 @@ class Model:
 
     def resume(self, now: int, session_id: str, device: str | None) -> Session:
         self.settle(now)
+        if not self.find(session_id).is_live and self.has_reached_limit(now):
+            raise Refused("usage_limit_reached")
         return self.go_on(self.find_live(session_id), now, device)
 
     def find_live(self, session_id: str) -> Session:
