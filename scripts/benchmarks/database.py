@@ -49,8 +49,8 @@ insert into public.usage_intervals (session_id, user_id, started_at, ended_at)
 select id, user_id, started_at, ended_at from public.usage_sessions where status = 'closed' order by started_at
 """
 TOTALS = """
-insert into public.usage_totals (user_id, period_started_at, period_ends_at, used)
-select i.user_id, p.started_at, p.ends_at, sum(i.ended_at - i.started_at)
+insert into public.usage_totals (user_id, period_started_at, period_ends_at, period, used)
+select i.user_id, p.started_at, p.ends_at, interval '1 month', sum(i.ended_at - i.started_at)
 from public.usage_intervals as i
 inner join public.accounts as a on a.user_id = i.user_id
 cross join lateral private.period_at(a.period_anchor, '1 month', i.started_at) as p

@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Mount, Route, Router
 
 from local_stack import tokens
 from local_stack.config import Stack
-from local_stack.rest_cors import Cors
+from local_stack.rest_cors import METHODS, Cors
 from local_stack.rest_token import bearer
 
 ACCESS_TOKEN_LIFE_S = 3600
@@ -121,6 +121,7 @@ def routes(stack: Stack, pool: AsyncConnectionPool[Connection]) -> list[BaseRout
         ("GET", "/settings", auth.settings),
     ]
     routed = [Route(path, _answering(endpoint), methods=[method]) for method, path, endpoint in endpoints]
+    routed.append(Route("/{path:path}", _answering(_not_served), methods=METHODS.split(", ")))
     return [Mount("/auth/v1", Cors(Router(routed)))]
 
 
@@ -283,6 +284,11 @@ class Auth:
         if session_id and not await (await connection.execute(SELECT_SESSION, (session_id, user_id))).fetchall():
             raise AuthError(403, "session_not_found", "Session from session_id claim in JWT does not exist")
         return user_id, session_id
+
+
+async def _not_served(request: Request) -> Response:
+    what = f"{request.method} /auth/v1/{request.path_params['path']}"
+    raise AuthError(501, "not_served", f"The local stack does not serve {what}: `supabase start` runs the real Auth.")
 
 
 async def _user(connection: Connection, user_id: UUID) -> Any:

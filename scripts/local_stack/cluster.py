@@ -92,6 +92,7 @@ class Cluster:
 
     def create(self) -> None:
         """Makes the cluster unless it is there."""
+        self._link()
         if (self.data / "PG_VERSION").exists():
             return
         shutil.rmtree(self.data, ignore_errors=True)  # what an interrupted initdb left
@@ -172,6 +173,14 @@ class Cluster:
         shutil.rmtree(self.data, ignore_errors=True)
         if FALLBACK_FOLDER in self.data.parents:
             self.data.parent.rmdir()
+            (self.folder / "data").unlink(missing_ok=True)
+
+    def _link(self) -> None:
+        """Data that is elsewhere ends with the folder: without this link it belonged to one that was deleted."""
+        link = self.folder / "data"
+        if FALLBACK_FOLDER in self.data.parents and not os.path.lexists(link):
+            shutil.rmtree(self.data, ignore_errors=True)
+            link.symlink_to(self.data)
 
     def server_pid(self) -> int | None:
         """The process of the server that runs on this data, if one does."""

@@ -9,6 +9,7 @@ import jwt
 
 JWT_SECRET = "super-secret-jwt-token-with-at-least-32-characters-long"  # the Supabase CLI's own
 DATABASE_PASSWORD = "postgres"  # likewise; the stack listens on loopback only
+KEY_ISSUER = "supabase-demo"
 WORKER_PASSWORD = "hourglass"
 API_PORT = 54321
 DATABASE_PORT = 54322
@@ -47,11 +48,11 @@ class Stack:
 
     @cached_property
     def anon_key(self) -> str:
-        return self.sign({"iss": "supabase-demo", "role": "anon"}, TEN_YEARS_S)
+        return self.sign({"iss": KEY_ISSUER, "role": "anon"}, TEN_YEARS_S)
 
     @cached_property
     def service_role_key(self) -> str:
-        return self.sign({"iss": "supabase-demo", "role": "service_role"}, TEN_YEARS_S)
+        return self.sign({"iss": KEY_ISSUER, "role": "service_role"}, TEN_YEARS_S)
 
     def sign(self, claims: dict[str, object], valid_s: int = 3600) -> str:
         """A JWT of these claims, HS256 as Supabase signs its legacy keys, valid from now."""

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http import h11_impl
 
 from local_stack import rest_catalog, rest_token
-from local_stack.config import Stack
+from local_stack.config import KEY_ISSUER, Stack
 from local_stack.rest_cors import Cors
 from local_stack.rest_errors import ApiError, from_database
 from local_stack.rest_exchange import Exchange
@@ -67,14 +67,19 @@ class Rest:
             return answer.response()
 
     def claims(self, request: Request) -> dict[str, Any]:
-        """Behind the gateway the key is the token of those who have no other."""
+        """Behind the gateway one of the project's keys is the token of those who have no other."""
         token = rest_token.bearer(request.headers.get("authorization"))
-        key = request.headers.get("apikey") or request.query_params.get("apikey")
-        if token is not None or not self.gateway or not key:
-            return rest_token.claims_of(token, self.stack.jwt_secret)
-        claims = rest_token.claims_of(key, self.stack.jwt_secret)
-        # An anonymous key says no more than no token does.
-        return rest_token.claims_of(None, "") if claims["role"] == rest_token.ANONYMOUS else claims
+        if token is None and self.gateway:
+            token = self._service_key(request.headers.get("apikey") or request.query_params.get("apikey"))
+        return rest_token.claims_of(token, self.stack.jwt_secret)
+
+    def _service_key(self, key: str | None) -> str | None:
+        """The key, if it says more than no token does; other tokens in its place mean nothing, as with Supabase."""
+        try:
+            claims = rest_token.claims_of(key, self.stack.jwt_secret)
+        except ApiError:
+            return None
+        return key if claims.get("iss") == KEY_ISSUER and claims["role"] != rest_token.ANONYMOUS else None
 
     async def prepare(self, connection: Connection) -> None:
         """A connection that the pool has just made."""

@@ -49,6 +49,8 @@ def response(
         status, body = 204, ""
         del headers["content-type"]
     status = _status(result.status) or status
+    if status == 503:
+        headers["retry-after"] = "0"
     is_empty = not body or method == "HEAD" or status in (204, 304)
     answer = Response(None if is_empty else body.encode(), status)
     if is_empty:

@@ -46,7 +46,7 @@ FUNCTIONS: LiteralString = f"""
     coalesce(c.relname, t.typname),
     p.proretset,
     t.typtype = 'c' or coalesce(p.proargmodes::text[] && '{{t,b,o}}', false),
-    t.oid = 'void'::regtype,
+    t.oid = 'void'::regtype and not p.proretset,
     p.provolatile = 'v',
     array(select s from unnest(p.proconfig) s where s ~ '^statement_timeout=')
   from pg_proc p

@@ -197,7 +197,7 @@ def _json(raw: bytes, columns: set[str] | None, is_call: bool) -> tuple[set[str]
     if columns is not None:
         return columns, Body(text, text.lstrip(" \t\r\n").startswith("{"))
     if not raw and is_call:
-        return set(), Body("{}", True)
+        return set(), Body("", False)
     try:
         # Only the names matter here, PostgreSQL reads the values.
         value = json.loads(raw.decode(), parse_int=str, parse_float=str, parse_constant=_refuse)

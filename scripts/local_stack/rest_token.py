@@ -10,7 +10,9 @@ from local_stack.rest_errors import ApiError, token_error
 
 ANONYMOUS = "anon"
 LOGIN_ROLES = ("none", "authenticator")  # would set no role, which PostgreSQL refuses nobody
+OTHER_ALGORITHMS = ("HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "EdDSA")
 LEEWAY_S = 30
+LARGEST_TIME_S = 2**63
 
 
 def bearer(authorization: str | None) -> str | None:
@@ -37,7 +39,7 @@ def _verified(token: str, secret: str) -> dict[str, Any]:
         raise token_error("PGRST301", f"Expected 3 parts in JWT; got {len(parts)}")
     algorithm = _algorithm(parts)
     if algorithm is None:
-        raise token_error("PGRST301", "JWT cryptographic operation failed")
+        raise _not_decodable()
     try:
         claims = tokens.signed_claims(token, secret)
     except tokens.UnsupportedAlgorithmError as error:
@@ -63,9 +65,13 @@ def _unusable(algorithm: str) -> ApiError:
     if algorithm == "none":
         details = "JWT is unsecured but expected 'alg' was not 'none'"
         return token_error("PGRST301", "Wrong or unsupported encoding algorithm", details)
-    if algorithm.startswith("HS"):
-        return _no_key("None of the keys was able to decode the JWT")
-    return _no_key("No suitable key was found to decode the JWT")
+    if algorithm in OTHER_ALGORITHMS:
+        return _no_key("No suitable key was found to decode the JWT")
+    return _not_decodable()
+
+
+def _not_decodable() -> ApiError:
+    return token_error("PGRST301", "JWT cryptographic operation failed")
 
 
 def _no_key(details: str) -> ApiError:
@@ -80,8 +86,9 @@ def _judge_times(claims: dict[str, Any]) -> None:
         raise token_error("PGRST303", "JWT not yet valid")
     if (issue := _seconds(claims, "iat")) is not None and issue > now + LEEWAY_S:
         raise token_error("PGRST303", "JWT issued at future")
-    audience = claims.get("aud", "")
-    if not all(isinstance(one, str) for one in (audience if isinstance(audience, list) else [audience or ""])):
+    audience = claims.get("aud")
+    audiences = audience if isinstance(audience, list) else [] if audience is None else [audience]
+    if not all(isinstance(one, str) for one in audiences):
         raise token_error("PGRST303", "The JWT 'aud' claim must be a string or an array of strings")
 
 
@@ -91,4 +98,5 @@ def _seconds(claims: dict[str, Any], name: str) -> int | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise token_error("PGRST303", f"The JWT '{name}' claim must be a number")
-    return int(value) if value == int(value) else 0  # a fraction counts as no time at all
+    # A fraction counts as no time at all, as does what 64 bits could not hold.
+    return int(value) if abs(value) < LARGEST_TIME_S and value == int(value) else 0

@@ -165,3 +165,10 @@ def test_the_javascript_client_tells_the_same_story(stack: Stack, email: str) ->
         "taken": ["user_already_exists", 422],
         "signed_out": None,
     }
+
+
+async def test_what_is_not_served_says_so(client: AsyncClient, email: str) -> None:
+    with pytest.raises(AuthApiError) as refused:
+        await client.auth.sign_in_with_otp({"email": email})
+    assert (refused.value.status, refused.value.code) == (501, "not_served")
+    assert "POST /auth/v1/otp" in refused.value.message

@@ -1,6 +1,7 @@
 """The cluster survives what happens to servers, and a new one looks like a Supabase project."""
 
 import os
+import shutil
 import signal
 import socket
 from collections.abc import Iterator
@@ -86,6 +87,25 @@ def test_a_folder_that_the_server_cannot_reach_is_no_obstacle() -> None:
             cluster.stop()
             cluster.remove()
         assert not cluster.data.exists()
+
+
+def test_data_elsewhere_ends_with_its_folder() -> None:
+    with temporary_folder() as folder:
+        hidden = folder / "hidden"
+        hidden.mkdir(mode=0o700)
+        cluster = Cluster(Stack(hidden / "stack", db_port=free_port()), fast=True)
+        try:
+            cluster.create()
+            (cluster.data / "mark").touch()
+            cluster.create()
+            assert (cluster.data / "mark").exists()
+            shutil.rmtree(hidden / "stack")
+            (hidden / "stack").mkdir()
+            cluster.create()
+            assert (cluster.data / "PG_VERSION").exists()
+            assert not (cluster.data / "mark").exists()
+        finally:
+            cluster.remove()
 
 
 def test_migrations_run_as_a_postgres_that_is_no_superuser(stack: TemporaryStack) -> None:
