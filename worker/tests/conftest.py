@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
 import pytest
+
 from local_stack import migrations, testing
 from local_stack.config import Stack
-
 from worker.tests.integration.worker_program import Clients
 
 

@@ -5,7 +5,6 @@ from datetime import timedelta
 from pathlib import Path
 
 from local_stack.config import Stack
-
 from worker.tests.integration.worker_program import Clients, Worker
 
 FALLBACK_S = 15

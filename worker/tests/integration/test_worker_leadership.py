@@ -11,7 +11,6 @@ from pathlib import Path
 
 from local_stack.config import Stack
 from local_stack.processes import environment
-
 from worker import database
 from worker.tests.integration.worker_pooler import TransactionPooler
 from worker.tests.integration.worker_program import Clients, Worker, wait_until

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from local_stack import testing
 from local_stack.config import Stack
 from local_stack.testing import TemporaryStack
-
 from worker.tests.integration.worker_program import Clients, Worker
 from worker.tests.integration.worker_wire import Wire
 

@@ -12,7 +12,6 @@ from typing import Any, Self
 
 from local_stack.config import Stack
 from local_stack.testing import Program
-
 from worker.tests.integration.metered_calls import Person, connect, fetch
 
 POLL_S = 0.02
