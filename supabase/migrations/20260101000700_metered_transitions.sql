@@ -619,12 +619,14 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_caller text := private.caller_id();
+  v_caller text := private.caller();
   v_now timestamptz;
   v_session public.usage_sessions;
   v_terms private.usage_terms;
 begin
-  if session_id is null or char_length(device_id) > 512 then
+  -- As few calls as possible, here and below: this is what is called most.
+  if v_caller is null or session_id is null or char_length(device_id) > 512 then
+    perform private.caller_id();
     perform private.check_session_arguments(session_id, device_id);
   end if;
   -- A statement of its own: the next one sees what whoever had the lock has left, and the clock
@@ -651,7 +653,12 @@ begin
   end if;
   v_terms := private.terms_of(v_caller, v_now);
   return private.usage_state(
-    v_session, private.used_at(v_session, v_terms, v_now), v_terms, v_now
+    v_session,
+    v_terms.closed_usage + greatest(
+      v_now - greatest(v_session.active_since, v_terms.period_started_at), interval '0'
+    ),
+    v_terms,
+    v_now
   );
 end
 $$;
