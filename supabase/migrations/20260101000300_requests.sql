@@ -37,6 +37,41 @@ $$;
 comment on function private.raise_payload_too_large(text, text) is
 'Raises PT413 payload_too_large; the detail names the argument and its bound.';
 
+create function private.raise_session_not_found()
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  raise sqlstate 'PT404' using
+    message = 'session_not_found',
+    detail = 'You have no session with this id.',
+    hint = 'Use the id that the start of the session answered.';
+end
+$$;
+
+comment on function private.raise_session_not_found() is
+'Raises PT404 session_not_found: the same for an unknown id and for somebody else''s.';
+
+create function private.raise_session_closed()
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  raise sqlstate 'PT409' using
+    message = 'session_closed',
+    detail = 'This session has ended.',
+    hint = 'Start a new one.';
+end
+$$;
+
+comment on function private.raise_session_closed() is 'Raises PT409 session_closed.';
+
 create function private.caller()
 returns text
 language plpgsql
@@ -85,6 +120,33 @@ $$;
 
 comment on function private.caller_id() is 'The caller. Raises PT401 not_signed_in.';
 
+create function private.require_admin()
+returns void
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  v_claims jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
+begin
+  if v_claims ->> 'role' = 'service_role' then
+    return;
+  end if;
+  perform private.caller_id();
+  if v_claims #>> '{app_metadata,role}' is distinct from 'admin' then
+    raise sqlstate 'PT403' using
+      message = 'admin_only',
+      detail = 'Only an administrator may do this.',
+      hint = 'An administrator''s token has app_metadata.role = admin.';
+  end if;
+end
+$$;
+
+comment on function private.require_admin() is
+'Lets service_role pass, and who is signed in with app_metadata.role = admin in the token. Raises '
+'PT401 not_signed_in, PT403 admin_only.';
+
 create function private.check_text(argument text, value text)
 returns void
 language plpgsql
@@ -102,15 +164,14 @@ $$;
 comment on function private.check_text(text, text) is
 'Raises PT413 payload_too_large for a text over 512 characters. Null is fine.';
 
-create function private.check_object(argument text, value jsonb)
-returns void
+create function private.is_over_16_kib(value jsonb)
+returns boolean
 language plpgsql
-volatile
+immutable
 security invoker
 set search_path = ''
 as $$
 declare
-  v_is_short boolean := true;
   v_number_length integer := 0;
   v_number text;
 begin
@@ -121,11 +182,27 @@ begin
       select n #>> '{}' from jsonb_path_query(value, '$.** ? (@.type() == "number")') as n
     loop
       v_number_length := v_number_length + length(v_number);
-      v_is_short := v_number_length <= 16384;
-      exit when not v_is_short;
+      if v_number_length > 16384 then
+        return true;
+      end if;
     end loop;
   end if;
-  if not v_is_short or octet_length(value::text) > 16384 then
+  return coalesce(octet_length(value::text) > 16384, false);
+end
+$$;
+
+comment on function private.is_over_16_kib(jsonb) is
+'Whether the jsonb text of a value is over 16 KiB.';
+
+create function private.check_object(argument text, value jsonb)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  if private.is_over_16_kib(value) then
     perform private.raise_payload_too_large(argument, '16 KiB');
   end if;
   if jsonb_typeof(value) is distinct from 'object' then
@@ -175,3 +252,58 @@ $$;
 
 comment on function private.check_page(timestamptz, uuid, integer) is
 'Raises PT422 invalid_argument for the arguments of a keyset page that make no sense.';
+
+create function private.check_keep(keep interval)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  if
+    not isfinite(keep)
+    or least(
+      extract(year from keep), extract(month from keep), extract(day from keep),
+      extract(hour from keep), extract(minute from keep), extract(microseconds from keep)
+    ) < 0
+  then
+    perform private.raise_invalid_argument('keep', 'has to be a duration that is not negative');
+  end if;
+end
+$$;
+
+comment on function private.check_keep(interval) is
+'Raises PT422 invalid_argument for what is no time to keep something. Null is fine.';
+
+create function private.check_days_back(days_back integer)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  if days_back is null or days_back < 0 then
+    perform private.raise_invalid_argument('days_back', 'has to be 0 or more');
+  end if;
+end
+$$;
+
+comment on function private.check_days_back(integer) is
+'Raises PT422 invalid_argument for a window that is null or negative.';
+
+create function private.days_before(at timestamptz, days_back integer)
+returns timestamptz
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  -- A century reaches everything, and stays within what a timestamp can hold.
+  select (at at time zone 'UTC' - make_interval(days => least(days_back, 36500)))
+    at time zone 'UTC';
+$$;
+
+comment on function private.days_before(timestamptz, integer) is
+'Where a window of so many days begins, at most a century ago.';

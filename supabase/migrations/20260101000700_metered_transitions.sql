@@ -391,10 +391,7 @@ as $$
 begin
   if session_id is distinct from live.id then
     perform private.own_session(user_id, session_id);
-    raise sqlstate 'PT409' using
-      message = 'session_closed',
-      detail = 'This session has ended.',
-      hint = 'Start a new one.';
+    perform private.raise_session_closed();
   end if;
   perform private.check_device(live, device_id);
 end
@@ -418,10 +415,7 @@ begin
   from public.usage_sessions as s
   where s.id = own_session.session_id and s.user_id = own_session.user_id;
   if not found then
-    raise sqlstate 'PT404' using
-      message = 'session_not_found',
-      detail = 'You have no session with this id.',
-      hint = 'Use the id that the start of the session answered.';
+    perform private.raise_session_not_found();
   end if;
   return v_session;
 end
@@ -797,14 +791,16 @@ begin
     if (v_turn.session).end_token = end_token then
       perform private.store_end(private.ended(v_turn.session, 'closed', v_turn.at), v_turn.at);
     end if;
+  else
+    perform private.end_user_session_by_token(end_token);
   end if;
 end
 $$;
 
 comment on function public.end_session_with_token(uuid) is
-'[token] Ends the session that owns the token; an unknown, null or spent token does nothing. Made '
-'for navigator.sendBeacon, which cannot send headers. Raises nothing. Definer: the caller need not '
-'be signed in.';
+'[token] Ends the metered or tracked session that owns the token; an unknown, null or spent token '
+'does nothing. Made for navigator.sendBeacon, which cannot send headers. Raises nothing. Definer: '
+'the caller need not be signed in.';
 
 grant execute on function public.end_session_with_token(uuid)
 to anon, authenticated, service_role;

@@ -4,3 +4,15 @@
 select cron.schedule(
   'hourglass-close-due-sessions', '* * * * *', 'select private.close_due_sessions(1000)'
 );
+select cron.schedule(
+  'hourglass-end-unseen-user-sessions', '* * * * *', 'select private.end_unseen_user_sessions(1000)'
+);
+select cron.schedule(
+  'hourglass-remove-old-user-sessions',
+  '*/15 * * * *',
+  'select private.remove_old_user_sessions(10000)'
+);
+select cron.schedule(
+  'hourglass-make-event-partitions', '5 0 * * *', 'select private.make_event_partitions(4)'
+);
+select cron.schedule('hourglass-drop-old-events', '15 0 * * *', 'select private.drop_old_events()');

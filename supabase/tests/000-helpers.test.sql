@@ -20,6 +20,20 @@ returns void language sql set search_path = '' as $$
 $$;
 comment on function tests.act_as(text) is 'From here on anon or service_role acts, with a key that is nobody''s.';
 
+create or replace function tests.sign_in_as_admin(person text)
+returns void language sql set search_path = '' as $$
+  select
+    set_config('role', 'authenticated', true),
+    set_config(
+      'request.jwt.claims',
+      json_build_object(
+        'sub', person, 'role', 'authenticated', 'app_metadata', json_build_object('role', 'admin')
+      )::text,
+      true
+    );
+$$;
+comment on function tests.sign_in_as_admin(text) is 'From here on a signed-in administrator acts.';
+
 create or replace function tests.sign_out()
 returns void language sql set search_path = '' as $$
   select set_config('role', 'none', true), set_config('request.jwt.claims', '', true);
@@ -71,6 +85,22 @@ begin
       and t.period_started_at = v_total.period_started_at
       and t.period_ends_at = v_total.period_ends_at;
   end loop;
+  update private.session_sections as v
+  set entered_at = private.later(v.entered_at, -by)
+  from public.user_sessions as s
+  where s.id = v.session_id and s.user_id = age.user_id;
+  update public.session_events as e
+  set
+    occurred_at = private.later(e.occurred_at, -by),
+    created_at = private.later(e.created_at, -by)
+  from public.user_sessions as s
+  where s.id = e.session_id and s.user_id = age.user_id;
+  update public.user_sessions as s
+  set
+    session_start = private.later(s.session_start, -by),
+    session_end = private.later(s.session_end, -by),
+    last_seen_at = private.later(s.last_seen_at, -by)
+  where s.user_id = age.user_id;
 end
 $$;
 comment on function tests.age(text, interval) is

@@ -1,5 +1,5 @@
 begin;
-select plan(13);
+select plan(22);
 
 select tests.act_as('service_role');
 select throws_ok(call, 'PT401', 'not_signed_in', call || ' by a service key') from unnest(array[
@@ -10,10 +10,21 @@ select throws_ok(call, 'PT401', 'not_signed_in', call || ' by a service key') fr
   'select resume_usage_session(null)',
   'select stop_usage_session(null)',
   'select usage_ping(null)',
-  'select list_usage_sessions(page_size => 0)'
+  'select list_usage_sessions(page_size => 0)',
+  'select start_user_session(null)',
+  'select heartbeat_user_session(null)',
+  'select update_session_section(null, null)',
+  'select log_session_event(null, null)',
+  'select log_session_events(null, null)',
+  'select end_user_session(null)',
+  'select get_user_session_stats(null)'
 ]) as call;
 select tests.sign_in_as('');
 select throws_ok('select get_usage_state()', 'PT401', 'not_signed_in', 'an empty sub');
+select throws_ok(
+  $$select get_user_session_stats(30, 'ada')$$, 'PT401', 'not_signed_in', 'nor is an admin function for nobody'
+);
+select throws_ok('select get_active_sessions(page_size => 0)', 'PT401', 'not_signed_in', 'any of them');
 select tests.sign_in_as(repeat('x', 257));
 select throws_ok('select get_usage_state()', 'PT401', 'not_signed_in', 'a sub of 257 characters');
 select tests.sign_in_as(repeat('x', 256));

@@ -3,15 +3,24 @@ select plan(4);
 
 create temporary table api (function text, grantees text);
 insert into api values
+  ('cleanup_old_sessions', 'service_role'),
   ('end_session_with_token', 'anon,authenticated,service_role'),
+  ('end_user_session', 'authenticated,service_role'),
+  ('get_active_sessions', 'authenticated,service_role'),
   ('get_usage_state', 'authenticated,service_role'),
+  ('get_user_session_stats', 'authenticated,service_role'),
   ('heartbeat_usage_session', 'authenticated,service_role'),
+  ('heartbeat_user_session', 'authenticated,service_role'),
   ('list_usage_sessions', 'authenticated,service_role'),
+  ('log_session_event', 'authenticated,service_role'),
+  ('log_session_events', 'authenticated,service_role'),
   ('pause_usage_session', 'authenticated,service_role'),
   ('resume_usage_session', 'authenticated,service_role'),
   ('set_account', 'service_role'),
   ('start_usage_session', 'authenticated,service_role'),
+  ('start_user_session', 'authenticated,service_role'),
   ('stop_usage_session', 'authenticated,service_role'),
+  ('update_session_section', 'authenticated,service_role'),
   ('usage_ping', 'authenticated,service_role');
 select results_eq(
   $$select p.proname::text collate "default", (

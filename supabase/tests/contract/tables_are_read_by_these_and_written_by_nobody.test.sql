@@ -19,7 +19,9 @@ select results_eq(
   $$select c.relname::text collate "default" from pg_class as c
   where c.relnamespace in ('public'::regnamespace, 'private'::regnamespace)
     and c.relkind in ('r', 'p', 'v') and has_table_privilege('authenticated', c.oid, 'select') order by 1$$,
-  array['accounts', 'plans', 'usage_intervals', 'usage_sessions', 'usage_totals'],
+  array[
+    'accounts', 'plans', 'session_events', 'usage_intervals', 'usage_sessions', 'usage_totals', 'user_sessions'
+  ],
   'users read these, each their own rows'
 );
 

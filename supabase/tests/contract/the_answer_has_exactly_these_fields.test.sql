@@ -1,5 +1,5 @@
 begin;
-select plan(2);
+select plan(6);
 
 select results_eq(
   $$select attname::text collate "default", format_type(atttypid, atttypmod) from pg_attribute
@@ -27,6 +27,44 @@ select results_eq(
     ('started_at', 'timestamp with time zone'), ('ended_at', 'timestamp with time zone'),
     ('active_seconds', 'integer'), ('metadata', 'jsonb')$$,
   'usage_session_summary'
+);
+select results_eq(
+  $$select attname::text collate "default", format_type(atttypid, atttypmod) from pg_attribute
+  where attrelid = 'user_sessions'::regclass and attnum > 0 order by attnum$$,
+  $$values
+    ('id', 'uuid'), ('user_id', 'text'),
+    ('session_start', 'timestamp with time zone'), ('session_end', 'timestamp with time zone'),
+    ('app_section', 'text'), ('device_info', 'jsonb'),
+    ('metadata', 'jsonb'), ('last_seen_at', 'timestamp with time zone'),
+    ('duration_seconds', 'integer'), ('end_token', 'uuid')$$,
+  'user_sessions'
+);
+select results_eq(
+  $$select attname::text collate "default", format_type(atttypid, atttypmod) from pg_attribute
+  where attrelid = 'session_events'::regclass and attnum > 0 order by attnum$$,
+  $$values
+    ('id', 'uuid'), ('session_id', 'uuid'),
+    ('event_type', 'text'), ('event_data', 'jsonb'),
+    ('occurred_at', 'timestamp with time zone'), ('created_at', 'timestamp with time zone')$$,
+  'session_events'
+);
+select results_eq(
+  $$select attname::text collate "default", format_type(atttypid, atttypmod) from pg_attribute
+  where attrelid = 'session_stats'::regclass and attnum > 0 order by attnum$$,
+  $$values
+    ('total_sessions', 'integer'), ('total_seconds', 'bigint'),
+    ('average_seconds', 'integer'), ('section_counts', 'jsonb'),
+    ('section_seconds', 'jsonb'), ('last_session_start', 'timestamp with time zone'),
+    ('active_sessions', 'integer')$$,
+  'session_stats'
+);
+select results_eq(
+  $$select attname::text collate "default", format_type(atttypid, atttypmod) from pg_attribute
+  where attrelid = 'cleanup_result'::regclass and attnum > 0 order by attnum$$,
+  $$values
+    ('sessions_ended', 'integer'), ('sessions_removed', 'integer'),
+    ('events_removed', 'bigint')$$,
+  'cleanup_result'
 );
 
 select * from finish();

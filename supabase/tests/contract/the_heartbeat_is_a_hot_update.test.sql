@@ -1,5 +1,5 @@
 begin;
-select plan(1);
+select plan(2);
 
 select is_empty(
   $$select i.indexrelid::regclass from pg_index as i
@@ -7,6 +7,13 @@ select is_empty(
   where i.indrelid = 'usage_sessions'::regclass
     and (a.attnum = any(i.indkey) or pg_get_indexdef(i.indexrelid) like '%expires_at%')$$,
   'no index knows what a heartbeat changes'
+);
+select is_empty(
+  $$select i.indexrelid::regclass from pg_index as i
+  inner join pg_attribute as a on a.attrelid = i.indrelid and a.attname = 'last_seen_at'
+  where i.indrelid = 'user_sessions'::regclass
+    and (a.attnum = any(i.indkey) or pg_get_indexdef(i.indexrelid) like '%last_seen_at%')$$,
+  'of a tracked session neither'
 );
 
 select * from finish();

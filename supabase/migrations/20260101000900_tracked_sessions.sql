@@ -1,0 +1,744 @@
+-- Tracked sessions: who is in the app, where, since when.
+--
+-- A session without a sign of life for `session_timeout` has ended at the last one, whether or not
+-- anything has stored that. `private.user_session_at` is the one place that says so.
+--
+-- Locks: what ends a session of somebody's (start, end, token) locks the account, then the session.
+-- A heartbeat, a change of section and an event lock their session only. Rows of events come last.
+
+create table public.user_sessions (
+  id uuid primary key default gen_random_uuid(),
+  user_id text not null references public.accounts (user_id),
+  session_start timestamptz not null,
+  session_end timestamptz,
+  app_section text,
+  device_info jsonb not null default '{}',
+  metadata jsonb not null default '{}',
+  last_seen_at timestamptz not null,
+  duration_seconds integer,
+  end_token uuid default gen_random_uuid(),
+  constraint last_seen_at_is_not_before_session_start check (last_seen_at >= session_start),
+  constraint session_end_is_not_before_last_seen_at check (session_end >= last_seen_at),
+  constraint duration_is_set_once_ended check (
+    (session_end is null) = (duration_seconds is null)
+  ),
+  constraint duration_is_not_negative check (duration_seconds >= 0),
+  constraint end_token_is_set_while_open check ((session_end is null) = (end_token is not null)),
+  constraint app_section_is_short check (char_length(app_section) <= 512),
+  constraint device_info_and_metadata_are_objects check (
+    jsonb_typeof(device_info) = 'object' and jsonb_typeof(metadata) = 'object'
+  )
+)
+-- A heartbeat changes last_seen_at, which no index knows; room on the page keeps that a HOT update.
+with (fillfactor = 70);
+
+comment on table public.user_sessions is
+'One row per tracked session, at most one open per user. An open row that was not seen for '
+'session_timeout counts as ended at last_seen_at everywhere, stored or not.';
+comment on column public.user_sessions.app_section is 'Where in the app the user is, or was last.';
+comment on column public.user_sessions.metadata is
+'What the client told, and under section_history the last 200 sections: [{section, at}].';
+comment on column public.user_sessions.last_seen_at is
+'The last sign of life: start, heartbeat, change of section, event.';
+comment on column public.user_sessions.duration_seconds is
+'From session_start to session_end in whole seconds; null while the session is open.';
+comment on column public.user_sessions.end_token is
+'Capability to end the session without a JWT; the end removes it.';
+
+create unique index user_sessions_one_open_per_user
+on public.user_sessions (user_id) where session_end is null;
+create unique index user_sessions_end_token_idx
+on public.user_sessions (end_token) where end_token is not null;
+create index user_sessions_open_by_id on public.user_sessions (id) where session_end is null;
+-- All that statistics need of a session that has ended, so that they need not visit its row.
+create index user_sessions_newest_first
+on public.user_sessions (user_id, session_start desc, id) include (session_end);
+create index user_sessions_by_end
+on public.user_sessions (session_end) where session_end is not null;
+
+alter table public.user_sessions enable row level security;
+revoke all on table public.user_sessions from anon, authenticated, service_role;
+grant select on table public.user_sessions to authenticated, service_role;
+
+create policy user_sessions_select_own on public.user_sessions for select to authenticated
+using (user_id = (select private.caller()));
+
+create table private.session_sections (
+  session_id uuid not null references public.user_sessions (id) on delete cascade,
+  section text not null,
+  visit_count bigint not null default 1,
+  dwell interval not null default '0',
+  entered_at timestamptz,
+  primary key (session_id, section),
+  constraint dwell_is_not_negative check (dwell >= interval '0')
+)
+with (fillfactor = 70);
+
+comment on table private.session_sections is
+'How often and how long each section of a tracked session was visited: what statistics add up, '
+'since the history in the metadata is capped.';
+comment on column private.session_sections.dwell is 'Time of the visits that are over, exact.';
+comment on column private.session_sections.entered_at is
+'Start of the visit that goes on; null unless this is the section of an open session.';
+
+alter table private.session_sections enable row level security;
+
+create type public.session_stats as (
+  total_sessions integer,
+  total_seconds bigint,
+  average_seconds integer,
+  section_counts jsonb,
+  section_seconds jsonb,
+  last_session_start timestamptz,
+  active_sessions integer
+);
+
+comment on type public.session_stats is
+'What a user''s tracked sessions add up to. Durations are whole seconds, rounded down.';
+
+create type public.cleanup_result as (
+  sessions_ended integer,
+  sessions_removed integer,
+  events_removed bigint
+);
+
+comment on type public.cleanup_result is 'What a cleanup of tracked sessions did.';
+
+-- Sessions: what a row says at an instant.
+
+create function private.ended_user_session(session public.user_sessions, at timestamptz)
+returns public.user_sessions
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  session.session_end := at;
+  session.duration_seconds := private.whole_seconds(at - session.session_start);
+  session.end_token := null;
+  return session;
+end
+$$;
+
+comment on function private.ended_user_session(public.user_sessions, timestamptz) is
+'The row of an open tracked session once it ended at this instant.';
+
+create function private.user_session_at(
+  session public.user_sessions, timeout interval, at timestamptz
+)
+returns public.user_sessions
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  if session.session_end is null and private.later(session.last_seen_at, timeout) <= at then
+    return private.ended_user_session(session, session.last_seen_at);
+  end if;
+  return session;
+end
+$$;
+
+comment on function private.user_session_at(public.user_sessions, interval, timestamptz) is
+'The row of a tracked session as it stands at an instant: ended at its last sign of life where '
+'that is the timeout ago, else unchanged.';
+
+create function private.own_user_session(user_id text, session_id uuid, at timestamptz)
+returns public.user_sessions
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_session public.user_sessions;
+  v_settings private.settings;
+begin
+  select * into v_settings from private.settings;
+  select * into v_session
+  from public.user_sessions as s
+  where s.id = own_user_session.session_id and s.user_id = own_user_session.user_id;
+  v_session := private.user_session_at(v_session, v_settings.session_timeout, at);
+  -- What is past its retention is gone, whether or not it was removed yet.
+  if
+    v_session.id is null
+    or v_session.session_end <= private.later(at, -v_settings.session_retention)
+  then
+    perform private.raise_session_not_found();
+  end if;
+  return v_session;
+end
+$$;
+
+comment on function private.own_user_session(text, uuid, timestamptz) is
+'The tracked session of a user as it stands at an instant. Raises PT404 session_not_found: the '
+'same for an unknown id, somebody else''s and one past its retention.';
+
+create function private.lock_user_session(user_id text, session_id uuid, out at timestamptz)
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+begin
+  -- A statement of its own: the next one sees what whoever had the lock has left, and the clock
+  -- after it.
+  perform from public.user_sessions as s
+  where s.id = lock_user_session.session_id and s.user_id = lock_user_session.user_id
+  for no key update;
+  at := clock_timestamp();
+end
+$$;
+
+comment on function private.lock_user_session(text, uuid) is
+'Locks a tracked session of a user, if there is one, then reads the clock.';
+
+-- Sections.
+
+create function private.leave_section(session_id uuid, at timestamptz)
+returns void
+language sql
+security invoker
+set search_path = ''
+as $$
+  update private.session_sections as v
+  set dwell = v.dwell + (at - v.entered_at), entered_at = null
+  where v.session_id = leave_section.session_id and v.entered_at is not null;
+$$;
+
+comment on function private.leave_section(uuid, timestamptz) is
+'Ends the visit that goes on in a locked session, if there is one.';
+
+create function private.enter_section(session_id uuid, section text, at timestamptz)
+returns void
+language sql
+security invoker
+set search_path = ''
+as $$
+  insert into private.session_sections as v (session_id, section, entered_at)
+  select enter_section.session_id, enter_section.section, at
+  where enter_section.section is not null
+  on conflict on constraint session_sections_pkey do update
+  set visit_count = v.visit_count + 1, entered_at = excluded.entered_at;
+$$;
+
+comment on function private.enter_section(uuid, text, timestamptz) is
+'Begins a visit of a section in a locked session. A null section is none.';
+
+create function private.with_section(metadata jsonb, section text, at timestamptz)
+returns jsonb
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  v_history jsonb := coalesce(metadata -> 'section_history', '[]')
+    || jsonb_build_array(jsonb_build_object('section', section, 'at', at));
+begin
+  if section is null then
+    return metadata;
+  elsif jsonb_array_length(v_history) > 200 then
+    v_history := v_history - 0;
+  end if;
+  return jsonb_set(metadata, '{section_history}', v_history);
+end
+$$;
+
+comment on function private.with_section(jsonb, text, timestamptz) is
+'The metadata of a session with a section more in its history, of which the last 200 are kept.';
+
+-- Transitions.
+
+create function private.store_user_session_end(
+  session public.user_sessions, reason text, at timestamptz
+)
+returns void
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+begin
+  update public.user_sessions
+  set
+    session_end = session.session_end,
+    duration_seconds = session.duration_seconds,
+    end_token = null
+  where id = session.id;
+  perform private.leave_section(session.id, session.session_end);
+  perform private.record_session_event(
+    session.id,
+    'session_end',
+    jsonb_build_object('duration_seconds', session.duration_seconds, 'reason', reason),
+    session.session_end,
+    greatest(at, session.session_end)
+  );
+end
+$$;
+
+comment on function private.store_user_session_end(public.user_sessions, text, timestamptz) is
+'Stores the end of a locked session, a row as private.ended_user_session makes it, and its event. '
+'The reason is ended, replaced or timeout.';
+
+create function private.end_open_user_session(
+  user_id text, reason text, session_id uuid default null, end_token uuid default null
+)
+returns timestamptz
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+  v_session public.user_sessions;
+  v_ended public.user_sessions;
+  v_timeout interval := (select session_timeout from private.settings);
+  v_at timestamptz;
+begin
+  select * into v_session
+  from public.user_sessions as s
+  where
+    s.user_id = end_open_user_session.user_id
+    and s.session_end is null
+    and s.id = coalesce(end_open_user_session.session_id, s.id)
+    and s.end_token = coalesce(end_open_user_session.end_token, s.end_token)
+  for no key update;
+  -- Never behind what is stored, also when the clock was set back.
+  v_at := greatest(clock_timestamp(), v_session.last_seen_at);
+  if v_session.id is not null then
+    v_ended := private.user_session_at(v_session, v_timeout, v_at);
+    if v_ended.session_end is null then
+      v_ended := private.ended_user_session(v_ended, v_at);
+    else
+      reason := 'timeout';
+    end if;
+    perform private.store_user_session_end(v_ended, reason, v_at);
+  end if;
+  return v_at;
+end
+$$;
+
+comment on function private.end_open_user_session(text, text, uuid, uuid) is
+'Ends the open session of a user whose account is locked, if there is one (and if it has this id '
+'or token): now, or at its last sign of life if that is the timeout ago. Returns the instant.';
+
+create function public.start_user_session(
+  device_info jsonb default '{}', app_section text default null, metadata jsonb default '{}'
+)
+returns public.user_sessions
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_caller text := private.caller_id();
+  v_at timestamptz;
+  v_session public.user_sessions;
+begin
+  perform private.check_object('device_info', device_info);
+  perform private.check_text('app_section', app_section);
+  perform private.check_object('metadata', metadata);
+  perform private.ensure_account(v_caller);
+  perform private.lock_account(v_caller);
+  v_at := private.end_open_user_session(v_caller, 'replaced');
+  insert into public.user_sessions (
+    user_id, session_start, app_section, device_info, metadata, last_seen_at
+  )
+  values (
+    v_caller,
+    v_at,
+    start_user_session.app_section,
+    start_user_session.device_info,
+    private.with_section(start_user_session.metadata - 'section_history', app_section, v_at),
+    v_at
+  )
+  returning * into v_session;
+  perform private.enter_section(v_session.id, app_section, v_at);
+  perform private.record_session_event(
+    v_session.id, 'session_start', jsonb_build_object('section', app_section), v_at, v_at
+  );
+  return v_session;
+end
+$$;
+
+comment on function public.start_user_session(jsonb, text, jsonb) is
+'[user] Starts a tracked session and ends the caller''s open one in the same transaction. A '
+'section opens the history of sections. Raises not_signed_in, invalid_argument, payload_too_large. '
+'Definer: clients write no table.';
+
+grant execute on function public.start_user_session(jsonb, text, jsonb)
+to authenticated, service_role;
+
+create function public.heartbeat_user_session(session_id uuid)
+returns timestamptz
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_caller text := private.caller_id();
+  v_at timestamptz;
+  v_seen_at timestamptz;
+begin
+  if session_id is null then
+    perform private.raise_invalid_argument('session_id', 'is null');
+  end if;
+  -- As lock_user_session does, without the price of a further call.
+  perform from public.user_sessions as s
+  where s.id = heartbeat_user_session.session_id and s.user_id = v_caller
+  for no key update;
+  v_at := clock_timestamp();
+  update public.user_sessions as s
+  set last_seen_at = greatest(v_at, s.last_seen_at)
+  where
+    s.id = heartbeat_user_session.session_id
+    and s.user_id = v_caller
+    and s.session_end is null
+    and (
+      s.last_seen_at at time zone 'UTC' + (select session_timeout from private.settings)
+    ) at time zone 'UTC' > v_at
+  returning s.last_seen_at into v_seen_at;
+  if not found then
+    perform private.own_user_session(v_caller, session_id, v_at);
+    perform private.raise_session_closed();
+  end if;
+  return v_seen_at;
+end
+$$;
+
+comment on function public.heartbeat_user_session(uuid) is
+'[user] A sign of life; answers its instant. Raises session_not_found, session_closed, '
+'not_signed_in, invalid_argument. Definer: clients write no table.';
+
+grant execute on function public.heartbeat_user_session(uuid) to authenticated, service_role;
+
+create function public.update_session_section(
+  session_id uuid, section text, metadata jsonb default '{}'
+)
+returns public.user_sessions
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_caller text := private.caller_id();
+  v_at timestamptz;
+  v_session public.user_sessions;
+  v_is_same boolean;
+  v_metadata jsonb;
+begin
+  if session_id is null then
+    perform private.raise_invalid_argument('session_id', 'is null');
+  elsif section is null then
+    perform private.raise_invalid_argument('section', 'is null');
+  end if;
+  perform private.check_text('section', section);
+  perform private.check_object('metadata', metadata);
+  v_at := private.lock_user_session(v_caller, session_id);
+  v_session := private.own_user_session(v_caller, session_id, v_at);
+  if v_session.session_end is not null then
+    perform private.raise_session_closed();
+  end if;
+  v_at := greatest(v_at, v_session.last_seen_at);
+  v_is_same := section is not distinct from v_session.app_section;
+  v_metadata := v_session.metadata;
+  if not v_is_same then
+    v_metadata := v_metadata || (update_session_section.metadata - 'section_history');
+    perform private.check_object('metadata', v_metadata - 'section_history');
+    v_metadata := private.with_section(v_metadata, section, v_at);
+  end if;
+  update public.user_sessions as s
+  set last_seen_at = v_at, app_section = section, metadata = v_metadata
+  where s.id = v_session.id;
+  if not v_is_same then
+    perform private.leave_section(session_id, v_at);
+    perform private.enter_section(session_id, section, v_at);
+    perform private.record_session_event(
+      session_id,
+      'section_change',
+      jsonb_build_object('section', section, 'from', v_session.app_section),
+      v_at,
+      v_at
+    );
+  end if;
+  return private.own_user_session(v_caller, session_id, v_at);
+end
+$$;
+
+comment on function public.update_session_section(uuid, text, jsonb) is
+'[user] The user is in another section now: it is appended to the history, the metadata is merged '
+'and an event is logged. The same section again is a sign of life and nothing else. Raises '
+'session_not_found, session_closed, not_signed_in, invalid_argument, payload_too_large (also for '
+'metadata that is over 16 KiB once merged). Definer: clients write no table.';
+
+grant execute on function public.update_session_section(uuid, text, jsonb)
+to authenticated, service_role;
+
+create function public.end_user_session(session_id uuid)
+returns public.user_sessions
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_caller text := private.caller_id();
+  v_at timestamptz;
+begin
+  if session_id is null then
+    perform private.raise_invalid_argument('session_id', 'is null');
+  end if;
+  perform private.lock_account(v_caller);
+  v_at := private.end_open_user_session(v_caller, 'ended', session_id);
+  return private.own_user_session(v_caller, session_id, v_at);
+end
+$$;
+
+comment on function public.end_user_session(uuid) is
+'[user] Ends the session now; again it answers the same. One that had ended by silence ended at '
+'its last sign of life. Raises session_not_found, not_signed_in, invalid_argument. Definer: '
+'clients write no table.';
+
+grant execute on function public.end_user_session(uuid) to authenticated, service_role;
+
+create function private.end_user_session_by_token(end_token uuid)
+returns void
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+  v_user_id text;
+begin
+  select s.user_id into v_user_id
+  from public.user_sessions as s
+  where s.end_token = end_user_session_by_token.end_token;
+  if found then
+    perform private.lock_account(v_user_id);
+    perform private.end_open_user_session(v_user_id, 'ended', null, end_token);
+  end if;
+end
+$$;
+
+comment on function private.end_user_session_by_token(uuid) is
+'Ends the tracked session that owns the token; any other does nothing.';
+
+-- Reading.
+
+create function private.section_stats(
+  user_id text, since timestamptz, ended_after timestamptz, is_open_counted boolean,
+  out section_counts jsonb, out section_seconds jsonb
+)
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select
+    coalesce(jsonb_object_agg(total.section, total.visits), '{}'),
+    coalesce(
+      jsonb_object_agg(total.section, floor(extract(epoch from total.dwell))::bigint), '{}'
+    )
+  from (
+    select v.section, sum(v.visit_count)::bigint as visits, sum(v.dwell) as dwell
+    from public.user_sessions as s
+    -- Looked up by session, however many other people's there are.
+    cross join lateral (
+      select
+        c.section,
+        c.visit_count,
+        case
+          when c.entered_at is null then c.dwell
+          else c.dwell + (
+            (select o.last_seen_at from public.user_sessions as o where o.id = s.id) - c.entered_at
+          )
+        end as dwell
+      from private.session_sections as c
+      where c.session_id = s.id
+      offset 0
+    ) as v
+    where
+      s.user_id = section_stats.user_id
+      and s.session_start >= since
+      and (s.session_end > ended_after or (s.session_end is null and is_open_counted))
+    group by v.section
+  ) as total;
+$$;
+
+comment on function private.section_stats(text, timestamptz, timestamptz, boolean) is
+'Visits and dwell time by section of the sessions that a user started since an instant and that '
+'ended after another, and of the open one if it counts; a visit that goes on counts up to when the '
+'session was last seen.';
+
+create function public.get_user_session_stats(
+  days_back integer default 30, user_id text default null
+)
+returns public.session_stats
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  v_user_id text := coalesce(user_id, private.caller_id());
+  v_now timestamptz := clock_timestamp();
+  v_settings private.settings;
+  v_since timestamptz;
+  v_kept_since timestamptz;
+  v_open public.user_sessions;
+  v_is_open_counted boolean;
+  v_sections record;
+  v_total interval;
+  v_stats public.session_stats;
+begin
+  if v_user_id is distinct from private.caller() then
+    perform private.require_admin();
+    perform private.check_user_id('user_id', v_user_id);
+  end if;
+  perform private.check_days_back(days_back);
+  select * into v_settings from private.settings;
+  v_since := private.days_before(v_now, days_back);
+  v_kept_since := private.later(v_now, -v_settings.session_retention);
+  -- Only an open session's row is visited; of the others the index knows enough.
+  select * into v_open
+  from public.user_sessions as s
+  where s.user_id = v_user_id and s.session_end is null;
+  select count(*), sum(s.session_end - s.session_start), max(s.session_start)
+  into v_stats.total_sessions, v_total, v_stats.last_session_start
+  from public.user_sessions as s
+  where s.user_id = v_user_id and s.session_start >= v_since and s.session_end > v_kept_since;
+  v_is_open_counted := coalesce(
+    v_open.session_start >= v_since and v_open.last_seen_at > v_kept_since, false
+  );
+  if v_is_open_counted then
+    v_stats.total_sessions := v_stats.total_sessions + 1;
+    v_total := coalesce(v_total, '0') + (v_open.last_seen_at - v_open.session_start);
+    v_stats.last_session_start := greatest(v_stats.last_session_start, v_open.session_start);
+  end if;
+  v_stats.total_seconds := coalesce(floor(extract(epoch from v_total)), 0);
+  v_stats.average_seconds :=
+    coalesce(floor(extract(epoch from v_total) / nullif(v_stats.total_sessions, 0)), 0);
+  v_sections := private.section_stats(v_user_id, v_since, v_kept_since, v_is_open_counted);
+  v_stats.section_counts := v_sections.section_counts;
+  v_stats.section_seconds := v_sections.section_seconds;
+  v_open := private.user_session_at(v_open, v_settings.session_timeout, v_now);
+  v_stats.active_sessions := (v_open.id is not null and v_open.session_end is null)::integer;
+  return v_stats;
+end
+$$;
+
+comment on function public.get_user_session_stats(integer, text) is
+'[user; admin for others] What the sessions that began in the last days_back days add up to; an '
+'open session and its section count up to when it was last seen. active_sessions is of now. Raises '
+'not_signed_in, admin_only, invalid_argument, payload_too_large. Definer: reads as the machinery '
+'does.';
+
+grant execute on function public.get_user_session_stats(integer, text)
+to authenticated, service_role;
+
+create function public.get_active_sessions(
+  after_id uuid default null, page_size integer default 100
+)
+returns setof public.user_sessions
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_timeout interval;
+begin
+  perform private.require_admin();
+  perform private.check_page(null, null, page_size);
+  v_timeout := (select session_timeout from private.settings);
+  return query
+  select
+    s.id, s.user_id, s.session_start, s.session_end, s.app_section, s.device_info, s.metadata,
+    s.last_seen_at, s.duration_seconds, null::uuid
+  from public.user_sessions as s
+  where
+    s.session_end is null
+    and private.later(s.last_seen_at, v_timeout) > v_now
+    and (after_id is null or s.id > after_id)
+  order by s.id
+  limit page_size;
+end
+$$;
+
+comment on function public.get_active_sessions(uuid, integer) is
+'[admin] The sessions of everybody that were seen within session_timeout, without their end '
+'tokens, by keyset: pass the id of the last row as after_id. Raises not_signed_in, admin_only, '
+'invalid_argument. Definer: rows of others.';
+
+grant execute on function public.get_active_sessions(uuid, integer)
+to authenticated, service_role;
+
+-- Sweeps.
+
+create function private.end_unseen_user_sessions(batch integer default 1000)
+returns integer
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+  v_timeout interval := (select session_timeout from private.settings);
+  v_session public.user_sessions;
+  v_count integer := 0;
+begin
+  for v_session in
+    select s.*
+    from public.user_sessions as s
+    where
+      s.session_end is null and private.later(s.last_seen_at, v_timeout) <= clock_timestamp()
+    limit batch
+    for no key update skip locked
+  loop
+    perform private.store_user_session_end(
+      private.ended_user_session(v_session, v_session.last_seen_at), 'timeout', clock_timestamp()
+    );
+    v_count := v_count + 1;
+  end loop;
+  return v_count;
+end
+$$;
+
+comment on function private.end_unseen_user_sessions(integer) is
+'Sweep: stores the end of up to `batch` tracked sessions that were not seen for session_timeout, '
+'at their last sign of life. Idempotent; skips what somebody else has locked. Returns how many. '
+'No answer waits for it and nobody is told, so it has no deadline.';
+
+create function private.remove_old_user_sessions(
+  batch integer default 10000, keep interval default null
+)
+returns integer
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+  -- A century reaches everything, and stays within what a timestamp can hold.
+  v_keep interval := least(
+    coalesce(keep, (select session_retention from private.settings)), interval '100 years'
+  );
+  v_until timestamptz := private.later(clock_timestamp(), -v_keep);
+  v_count integer;
+begin
+  delete from public.user_sessions
+  where id in (
+    select s.id
+    from public.user_sessions as s
+    where s.session_end <= v_until
+    order by s.session_end
+    limit batch
+    for update skip locked
+  );
+  get diagnostics v_count = row_count;
+  return v_count;
+end
+$$;
+
+comment on function private.remove_old_user_sessions(integer, interval) is
+'Sweep: removes up to `batch` tracked sessions whose stored end is `keep` ago (null = '
+'session_retention), the oldest first. Idempotent; skips what somebody else has locked. Returns '
+'how many. Their events go with the week they are in.';

@@ -1,0 +1,472 @@
+-- Events of tracked sessions, partitioned by the week that they arrived in (UTC), so that retention
+-- drops whole weeks. An event whose week has no partition yet waits in the default partition.
+
+create table public.session_events (
+  id uuid not null,
+  session_id uuid not null,
+  event_type text not null,
+  event_data jsonb not null,
+  occurred_at timestamptz not null,
+  created_at timestamptz not null,
+  -- An id is unique within its session: who inserts looks first, under the session's lock. The key
+  -- of a partition cannot say so without the week.
+  primary key (session_id, id, created_at),
+  constraint event_type_is_short check (char_length(event_type) <= 512),
+  constraint event_data_is_an_object check (jsonb_typeof(event_data) = 'object')
+) partition by range (created_at);
+
+comment on table public.session_events is
+'What happened in tracked sessions, as told by clients, and session_start, section_change and '
+'session_end. No foreign key to the session: its removal would delete row by row.';
+comment on column public.session_events.occurred_at is
+'When it happened by the client''s account, within the session. Information, nothing depends on '
+'it.';
+comment on column public.session_events.created_at is 'When it arrived, by the server''s clock.';
+
+alter table public.session_events enable row level security;
+revoke all on table public.session_events from anon, authenticated, service_role;
+grant select on table public.session_events to authenticated, service_role;
+
+create policy session_events_select_own on public.session_events for select to authenticated
+using (
+  session_id in (
+    select s.id
+    from public.user_sessions as s
+    where s.user_id = (select private.caller())
+  )
+);
+
+create table private.session_events_default partition of public.session_events default;
+
+alter table private.session_events_default enable row level security;
+
+-- Partitions. They are private: through the table in `public` its policy counts.
+
+create function private.make_event_partition(name text, week timestamp)
+returns integer
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+  v_since timestamptz := week at time zone 'UTC';
+  v_until timestamptz := (week + interval '7 days') at time zone 'UTC';
+  v_moved_count integer;
+begin
+  execute format('create table private.%I (like public.session_events including all)', name);
+  execute format('alter table private.%I enable row level security', name);
+  -- Nothing may come in between the move and the attachment.
+  lock table private.session_events_default in access exclusive mode;
+  execute format(
+    'with stray as (
+      delete from private.session_events_default
+      where created_at >= $1 and created_at < $2 returning *
+    )
+    insert into private.%I select * from stray',
+    name
+  )
+  using v_since, v_until;
+  get diagnostics v_moved_count = row_count;
+  execute format(
+    'alter table public.session_events attach partition private.%I for values from (%L) to (%L)',
+    name, v_since, v_until
+  );
+  return v_moved_count;
+end
+$$;
+
+comment on function private.make_event_partition(text, timestamp) is
+'Makes the partition of a week, which begins at this time of UTC, and moves what waits for it in '
+'the default partition. Returns how many rows that were.';
+
+create function private.make_event_partitions(
+  weeks_ahead integer default 4, out made_count integer, out moved_count integer
+)
+language plpgsql
+security invoker
+set search_path = ''
+-- Rather another time than a queue of writers behind this.
+set lock_timeout = '500ms'
+as $$
+declare
+  v_this_week timestamp := date_trunc('week', clock_timestamp() at time zone 'UTC');
+  v_weeks timestamp [];
+  v_week timestamp;
+  v_name text;
+begin
+  made_count := 0;
+  moved_count := 0;
+  -- One at a time, beside everybody who reads or writes.
+  lock table public.session_events in share update exclusive mode;
+  v_weeks := array(
+    select v_this_week + n * interval '7 days' from generate_series(0, weeks_ahead) as n
+    union
+    select date_trunc('week', e.created_at at time zone 'UTC')
+    from private.session_events_default as e
+    order by 1
+  );
+  foreach v_week in array v_weeks
+  loop
+    v_name := 'session_events_' || to_char(v_week, 'YYYYMMDD');
+    continue when to_regclass('private.' || v_name) is not null;
+    moved_count := moved_count + private.make_event_partition(v_name, v_week);
+    made_count := made_count + 1;
+  end loop;
+end
+$$;
+
+comment on function private.make_event_partitions(integer) is
+'Makes the partitions of this week and of the weeks ahead, and of each week that has rows in the '
+'default partition, which it moves. Idempotent. Answers how many partitions it made and rows it '
+'moved; gives up (55P03) when somebody holds a lock that it needs for half a second.';
+
+select private.make_event_partitions();
+
+create function private.drop_event_partition(name text)
+returns bigint
+language plpgsql
+security invoker
+set search_path = ''
+set lock_timeout = '500ms'
+as $$
+declare
+  v_count bigint;
+begin
+  execute format('select count(*) from private.%I', name) into v_count;
+  execute format('alter table public.session_events detach partition private.%I', name);
+  execute format('drop table private.%I', name);
+  return v_count;
+exception
+  when lock_not_available then
+    return 0;
+end
+$$;
+
+comment on function private.drop_event_partition(text) is
+'Drops a week of events and returns how many they were; 0, and the week stays, when somebody holds '
+'a lock that it needs for half a second.';
+
+create function private.drop_old_events()
+returns bigint
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+  v_until timestamptz :=
+    private.later(clock_timestamp(), -(select event_retention from private.settings));
+  v_name text;
+  v_count bigint := 0;
+begin
+  begin
+    perform private.make_event_partitions();
+  exception
+    when lock_not_available then
+      null; -- The strays can wait.
+  end;
+  for v_name in
+    select c.relname
+    from pg_catalog.pg_inherits as i
+    inner join pg_catalog.pg_class as c on c.oid = i.inhrelid
+    where
+      i.inhparent = 'public.session_events'::regclass
+      and c.relname ~ '^session_events_[0-9]{8}$'
+      and to_date(right(c.relname, 8), 'YYYYMMDD') + 7 <= v_until at time zone 'UTC'
+    order by c.relname
+  loop
+    v_count := v_count + private.drop_event_partition(v_name);
+  end loop;
+  return v_count;
+end
+$$;
+
+comment on function private.drop_old_events() is
+'Sweep: drops the weeks of events that are older than event_retention as a whole, those among the '
+'strays included. Returns how many events went. Idempotent; what is locked stays for the next '
+'time.';
+
+-- Writing.
+
+create function private.record_session_event(
+  session_id uuid, event_type text, event_data jsonb, occurred_at timestamptz, at timestamptz
+)
+returns void
+language sql
+security invoker
+set search_path = ''
+as $$
+  insert into public.session_events (
+    id, session_id, event_type, event_data, occurred_at, created_at
+  )
+  values (
+    gen_random_uuid(),
+    record_session_event.session_id,
+    record_session_event.event_type,
+    record_session_event.event_data,
+    record_session_event.occurred_at,
+    at
+  );
+$$;
+
+comment on function private.record_session_event(uuid, text, jsonb, timestamptz, timestamptz) is
+'Logs what the server itself knows of a session.';
+
+create function private.touch_user_session(session public.user_sessions, at timestamptz)
+returns void
+language sql
+security invoker
+set search_path = ''
+as $$
+  update public.user_sessions as s
+  set last_seen_at = greatest(at, s.last_seen_at)
+  where s.id = session.id and session.session_end is null;
+$$;
+
+comment on function private.touch_user_session(public.user_sessions, timestamptz) is
+'A sign of life of a locked session, given as it stands; nothing for one that has ended.';
+
+create function private.remembered_since(session public.user_sessions, at timestamptz)
+returns timestamptz
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select greatest(
+    session.session_start, private.later(at, -s.event_retention)
+  )
+  from private.settings as s;
+$$;
+
+comment on function private.remembered_since(public.user_sessions, timestamptz) is
+'From when on the ids of a session''s events are known: an older event is past its retention, '
+'whether or not its week was dropped.';
+
+create function public.log_session_event(
+  session_id uuid, event_type text, event_data jsonb default '{}', event_id uuid default null
+)
+returns uuid
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_caller text := private.caller_id();
+  v_at timestamptz;
+  v_since timestamptz;
+  v_session public.user_sessions;
+begin
+  if session_id is null then
+    perform private.raise_invalid_argument('session_id', 'is null');
+  elsif event_type is null then
+    perform private.raise_invalid_argument('event_type', 'is null');
+  end if;
+  perform private.check_text('event_type', event_type);
+  perform private.check_object('event_data', event_data);
+  v_at := private.lock_user_session(v_caller, session_id);
+  v_session := private.own_user_session(v_caller, session_id, v_at);
+  v_at := greatest(v_at, v_session.last_seen_at);
+  perform private.touch_user_session(v_session, v_at);
+  v_since := private.remembered_since(v_session, v_at);
+  if event_id is not null and exists (
+    select from public.session_events as e
+    where
+      e.session_id = v_session.id
+      and e.id = log_session_event.event_id
+      and e.created_at >= v_since
+  ) then
+    return event_id;
+  elsif v_session.session_end is not null then
+    perform private.raise_session_closed();
+  end if;
+  event_id := coalesce(event_id, gen_random_uuid());
+  insert into public.session_events (
+    id, session_id, event_type, event_data, occurred_at, created_at
+  )
+  values (event_id, session_id, event_type, event_data, v_at, v_at);
+  return event_id;
+end
+$$;
+
+comment on function public.log_session_event(uuid, text, jsonb, uuid) is
+'[user] Logs an event, which is a sign of life too, and answers its id. An event_id that this '
+'session has already is answered again and nothing is inserted, also after the session ended. '
+'Raises session_not_found, session_closed, not_signed_in, invalid_argument, payload_too_large. '
+'Definer: clients write no table.';
+
+grant execute on function public.log_session_event(uuid, text, jsonb, uuid)
+to authenticated, service_role;
+
+create function private.check_events(events jsonb)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  v_entry record;
+begin
+  if jsonb_typeof(events) is distinct from 'array' then
+    perform private.raise_invalid_argument('events', 'has to be a JSON array');
+  elsif jsonb_array_length(events) > 1000 then
+    perform private.raise_payload_too_large('events', '1,000 entries');
+  end if;
+  -- The first that is wrong, in one pass: the next may be megabytes.
+  select e.number, private.is_over_16_kib(e.value) as is_over, e.value into v_entry
+  from jsonb_array_elements(events) with ordinality as e (value, number)
+  where
+    private.is_over_16_kib(e.value)
+    or jsonb_typeof(e.value) <> 'object'
+    or jsonb_typeof(e.value -> 'event_type') is distinct from 'string'
+    or char_length(e.value ->> 'event_type') > 512
+    or jsonb_typeof(e.value -> 'event_data') <> 'object'
+    or jsonb_typeof(e.value -> 'event_id') not in ('string', 'null')
+    or jsonb_typeof(e.value -> 'occurred_at') not in ('string', 'null')
+  limit 1;
+  if v_entry.is_over then
+    perform private.raise_payload_too_large(format('events[%s]', v_entry.number - 1), '16 KiB');
+  elsif found then
+    perform private.check_text(
+      format('events[%s].event_type', v_entry.number - 1), v_entry.value ->> 'event_type'
+    );
+    perform private.raise_invalid_argument(
+      format('events[%s]', v_entry.number - 1),
+      'has to be an object {event_type: text, event_data: object, event_id: uuid, occurred_at: '
+      'timestamp}'
+    );
+  end if;
+  begin
+    perform count((e ->> 'event_id')::uuid), count((e ->> 'occurred_at')::timestamptz)
+    from jsonb_array_elements(events) as e;
+  exception
+    when data_exception then
+      perform private.raise_invalid_argument(
+        'events', format('has an event_id or occurred_at that cannot be read: %s', sqlerrm)
+      );
+  end;
+end
+$$;
+
+comment on function private.check_events(jsonb) is
+'Raises PT422 invalid_argument or PT413 payload_too_large for what is no array of at most 1,000 '
+'events within their bounds, with ids and times that can be read.';
+
+create function private.insert_events(
+  session public.user_sessions, events jsonb, at timestamptz
+)
+returns integer
+language plpgsql
+security invoker
+set search_path = ''
+-- A time without an offset is in UTC.
+set timezone = 'UTC'
+as $$
+declare
+  v_since timestamptz := private.remembered_since(session, at);
+  v_latest timestamptz := coalesce(session.session_end, at);
+  v_count integer;
+begin
+  with entries as (
+    select distinct on (id)
+      coalesce((e.value ->> 'event_id')::uuid, gen_random_uuid()) as id,
+      e.value ->> 'event_type' as event_type,
+      coalesce(e.value -> 'event_data', '{}') as event_data,
+      coalesce((e.value ->> 'occurred_at')::timestamptz, at) as occurred_at
+    from jsonb_array_elements(events) with ordinality as e (value, number)
+    order by id, e.number
+  ),
+
+  -- One scan for all of them, however many events the session has.
+  known as (
+    select k.id
+    from public.session_events as k
+    where
+      k.session_id = session.id
+      and k.id = any(array(select e.id from entries as e))
+      and k.created_at >= v_since
+  )
+
+  insert into public.session_events (
+    id, session_id, event_type, event_data, occurred_at, created_at
+  )
+  select
+    e.id,
+    session.id,
+    e.event_type,
+    e.event_data,
+    greatest(session.session_start, least(e.occurred_at, v_latest)),
+    at
+  from entries as e
+  where e.id not in (select k.id from known as k);
+  get diagnostics v_count = row_count;
+  return v_count;
+end
+$$;
+
+comment on function private.insert_events(public.user_sessions, jsonb, timestamptz) is
+'Logs the entries of a checked batch that a locked session does not have yet, in one statement. '
+'Returns how many.';
+
+create function public.log_session_events(session_id uuid, events jsonb)
+returns integer
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_caller text := private.caller_id();
+  v_at timestamptz;
+  v_session public.user_sessions;
+begin
+  if session_id is null then
+    perform private.raise_invalid_argument('session_id', 'is null');
+  end if;
+  perform private.check_events(events);
+  v_at := private.lock_user_session(v_caller, session_id);
+  v_session := private.own_user_session(v_caller, session_id, v_at);
+  v_at := greatest(v_at, v_session.last_seen_at);
+  if
+    v_session.session_end
+    <= private.later(v_at, -(select event_retention from private.settings))
+  then
+    perform private.raise_session_closed();
+  end if;
+  perform private.touch_user_session(v_session, v_at);
+  return private.insert_events(v_session, events, v_at);
+end
+$$;
+
+comment on function public.log_session_events(uuid, jsonb) is
+'[user] Logs what a client has queued: an array of up to 1,000 {event_type, event_data, event_id, '
+'occurred_at}. Skips ids that this session has already, answers how many were new. A session that '
+'has ended takes them too, until event_retention after its end. occurred_at is clamped to the '
+'session. Raises session_not_found, session_closed, not_signed_in, invalid_argument, '
+'payload_too_large. Definer: clients write no table.';
+
+grant execute on function public.log_session_events(uuid, jsonb) to authenticated, service_role;
+
+create function public.cleanup_old_sessions(keep interval default null)
+returns public.cleanup_result
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_result public.cleanup_result;
+begin
+  perform private.check_keep(keep);
+  v_result.sessions_ended := private.end_unseen_user_sessions(10000);
+  v_result.sessions_removed := private.remove_old_user_sessions(10000, keep);
+  v_result.events_removed := private.drop_old_events();
+  return v_result;
+end
+$$;
+
+comment on function public.cleanup_old_sessions(interval) is
+'[service] Stores the end of sessions that were not seen for session_timeout, removes those that '
+'ended `keep` ago (null = session_retention) and drops the weeks of events that are older than '
+'event_retention. Up to 10,000 sessions of each kind a call; what is locked is left. Raises '
+'invalid_argument. Definer: back ends write no table.';
+
+grant execute on function public.cleanup_old_sessions(interval) to service_role;
