@@ -316,7 +316,11 @@ begin
   select e.number, private.is_over_16_kib(e.value) as is_over, e.value into v_entry
   from jsonb_array_elements(events) with ordinality as e (value, number)
   where
-    private.is_over_16_kib(e.value)
+    -- Most are short, and a call for each would cost more than all the rest.
+    case
+      when pg_column_size(e.value) > 1024 then private.is_over_16_kib(e.value)
+      else octet_length(e.value::text) > 16384
+    end
     or jsonb_typeof(e.value) <> 'object'
     or jsonb_typeof(e.value -> 'event_type') is distinct from 'string'
     or char_length(e.value ->> 'event_type') > 512
@@ -375,16 +379,6 @@ begin
       coalesce((e.value ->> 'occurred_at')::timestamptz, at) as occurred_at
     from jsonb_array_elements(events) with ordinality as e (value, number)
     order by id, e.number
-  ),
-
-  -- One scan for all of them, however many events the session has.
-  known as (
-    select k.id
-    from public.session_events as k
-    where
-      k.session_id = session.id
-      and k.id = any(array(select e.id from entries as e))
-      and k.created_at >= v_since
   )
 
   insert into public.session_events (
@@ -398,7 +392,12 @@ begin
     greatest(session.session_start, least(e.occurred_at, v_latest)),
     at
   from entries as e
-  where e.id not in (select k.id from known as k);
+  where not exists (
+    select from public.session_events as known
+    where known.session_id = session.id and known.id = e.id and known.created_at >= v_since
+    -- Looked up one by one, by the whole key, however many events the session has.
+    offset 0
+  );
   get diagnostics v_count = row_count;
   return v_count;
 end

@@ -214,6 +214,21 @@ async def test_a_beacon_ends_a_session_without_any_header(app: App, ada: Person,
     assert (await ada.call("get_usage_state"))["status"] == "closed"
 
 
+async def test_a_beacon_with_the_key_in_its_address_ends_a_tracked_session(app: App, ada: Person) -> None:
+    session = await ada.call("start_user_session", app_section="home")
+    assert (await ada.call("get_user_session_stats"))["active_sessions"] == 1
+    url = f"{app.stack.api_url}/rest/v1/rpc/end_session_with_token"
+    async with httpx.AsyncClient() as http:
+        for _ in range(2):
+            answer = await http.post(
+                url, params={"apikey": app.stack.anon_key}, data={"end_token": session["end_token"]}
+            )
+            assert (answer.status_code, answer.content) == (204, b"")
+    ended = await ada.call("end_user_session", session_id=session["id"])
+    assert (ended["end_token"], ended["duration_seconds"]) == (None, 0)
+    assert (await ada.call("get_user_session_stats"))["active_sessions"] == 0
+
+
 async def test_events_carry_the_state_that_the_calls_answered(live: App, ada: Person) -> None:
     ear = await ada.listen()
     started = await ada.call("start_usage_session", device_id="laptop")
