@@ -137,7 +137,7 @@ begin
   execute format('drop table private.%I', name);
   return v_count;
 exception
-  when lock_not_available then
+  when lock_not_available or deadlock_detected then
     return 0;
 end
 $$;
@@ -161,7 +161,7 @@ begin
   begin
     perform private.make_event_partitions();
   exception
-    when lock_not_available then
+    when lock_not_available or deadlock_detected then
       null; -- The strays can wait.
   end;
   for v_name in
