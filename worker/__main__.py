@@ -10,7 +10,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # its tracebacks show local variables, and with them secrets
-    help="Hourglass makes deadlines punctual: it closes sessions that reach their cap or expire, at that instant. "
+    help="Hourglass makes deadlines punctual: it ends sessions and rooms that are due at that instant. "
     "Several may run; one leads. Without it pg_cron does the same work once a minute.",
 )
 once = typer.Typer(no_args_is_help=True, help="Run one job until nothing is due, print what it did, and exit.")
@@ -26,14 +26,14 @@ def run() -> None:
     asyncio.run(service.run(chosen))
 
 
-@once.command("close-due-sessions")
-def close_due_sessions() -> None:
-    """Close every metered session that has reached its cap or expired. Settings as for `hourglass run`."""
+@once.command("run-due")
+def run_due() -> None:
+    """Do all that is due: end metered sessions, warn and expire rooms, remove dead ones. Settings as for `run`."""
     chosen = settings.load()
     logs.configure(chosen.log_format, chosen.secrets)
-    sweep = asyncio.run(_close_due_sessions(chosen))
+    sweep = asyncio.run(_run_due(chosen))
     state = "more is due but locked" if sweep.is_behind else f"next deadline {sweep.next_deadline_at or 'none'}"
-    typer.echo(f"closed {sweep.closed_count}, {state}")
+    typer.echo(f"did {sweep.done_count}, {state}")
 
 
 @app.command()
@@ -42,10 +42,10 @@ def version() -> None:
     typer.echo(__version__)
 
 
-async def _close_due_sessions(chosen: settings.Settings) -> jobs.Sweep:
+async def _run_due(chosen: settings.Settings) -> jobs.Sweep:
     connection = database.Connection(chosen.database_url.get_secret_value(), "work")
     try:
-        return await jobs.close_all_due_sessions(connection, chosen.sweep_batch_size)
+        return await jobs.run_all_due(connection, chosen.sweep_batch_size)
     finally:
         await connection.close()
 

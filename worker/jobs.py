@@ -1,4 +1,4 @@
-"""What is due, done: one function of the database each."""
+"""What is due, done: one function of the database for all kinds."""
 
 import asyncio
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ LOCKED_FIRST_S = 0.01
 LOCKED_LONGEST_S = 0.5
 LOCKED_TRIES = 12
 
-CLOSE_DUE_SESSIONS = """select swept.closed_count, swept.next_deadline_at, clock_timestamp()
-    from private.close_due_sessions(%s) swept"""
+RUN_DUE = """select swept.done_count, swept.next_deadline_at, clock_timestamp()
+    from private.run_due(%s) swept"""
 
 
 @dataclass(frozen=True)
 class Sweep:
     """What one sweep did. `server_time` was read after it, by the database, whose clock is the clock."""
 
-    closed_count: int
+    done_count: int
     next_deadline_at: datetime | None
     server_time: datetime
 
@@ -33,24 +33,24 @@ class Sweep:
         return self.next_deadline_at is not None and self.next_deadline_at <= self.server_time
 
 
-async def close_due_sessions(connection: database.Connection, batch_size: int) -> Sweep:
-    """Closes up to `batch_size` sessions that are due. Raises DatabaseError."""
-    sweep = Sweep(*await connection.fetch(CLOSE_DUE_SESSIONS, (batch_size,)))
-    if sweep.closed_count:
-        log.info("sessions.closed", count=sweep.closed_count, next_deadline_at=sweep.next_deadline_at)
+async def run_due(connection: database.Connection, batch_size: int) -> Sweep:
+    """Does up to `batch_size` of each kind that is due: ends sessions, expires rooms. Raises DatabaseError."""
+    sweep = Sweep(*await connection.fetch(RUN_DUE, (batch_size,)))
+    if sweep.done_count:
+        log.info("sweep.done", count=sweep.done_count, next_deadline_at=sweep.next_deadline_at)
     return sweep
 
 
-async def close_all_due_sessions(connection: database.Connection, batch_size: int) -> Sweep:
+async def run_all_due(connection: database.Connection, batch_size: int) -> Sweep:
     """Sweeps until nothing is due, or what is left stays locked for seconds; counts all. Raises DatabaseError."""
     locked = Backoff(LOCKED_FIRST_S, LOCKED_LONGEST_S)
-    closed_count = 0
+    done_count = 0
     while True:
-        sweep = await close_due_sessions(connection, batch_size)
-        closed_count += sweep.closed_count
+        sweep = await run_due(connection, batch_size)
+        done_count += sweep.done_count
         if not sweep.is_behind or locked.tries == LOCKED_TRIES:
-            return Sweep(closed_count, sweep.next_deadline_at, sweep.server_time)
-        if sweep.closed_count:
+            return Sweep(done_count, sweep.next_deadline_at, sweep.server_time)
+        if sweep.done_count:
             locked.reset()
         else:
             await asyncio.sleep(locked.next_s())

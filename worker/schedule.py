@@ -78,7 +78,7 @@ class Deadlines:
             return _now_s() + wait_s
         self._faults.reset()
         self._last = sweep.server_time, _now_s()
-        if sweep.is_behind and not sweep.closed_count:
+        if sweep.is_behind and not sweep.done_count:
             return _now_s() + self._locked.next_s()
         self._locked.reset()
         if sweep.next_deadline_at is None:

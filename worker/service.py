@@ -23,7 +23,7 @@ async def run(settings: Settings) -> None:
     work = database.Connection(url, "work")
 
     async def sweep() -> jobs.Sweep:
-        return await jobs.close_due_sessions(work, settings.sweep_batch_size)
+        return await jobs.run_due(work, settings.sweep_batch_size)
 
     deadlines = schedule.Deadlines(sweep, settings.fallback_interval_seconds)
     channel = realtime.Realtime(

@@ -134,18 +134,18 @@ begin
     return;
   end if;
   perform private.caller_id();
-  if v_claims #>> '{app_metadata,role}' is distinct from 'admin' then
+  if v_claims #> '{app_metadata,role}' is distinct from '"admin"' then
     raise sqlstate 'PT403' using
       message = 'admin_only',
-      detail = 'Only an administrator may do this.',
-      hint = 'An administrator''s token has app_metadata.role = admin.';
+      detail = 'This is for administrators.',
+      hint = 'Call with a token whose app_metadata.role is admin, or with the service key.';
   end if;
 end
 $$;
 
 comment on function private.require_admin() is
-'Lets service_role pass, and who is signed in with app_metadata.role = admin in the token. Raises '
-'PT401 not_signed_in, PT403 admin_only.';
+'Lets pass administrators (app_metadata.role in the JWT is admin) and service_role. Raises PT401 '
+'not_signed_in, PT403 admin_only.';
 
 create function private.check_text(argument text, value text)
 returns void
@@ -232,6 +232,23 @@ $$;
 
 comment on function private.check_user_id(text, text) is
 'Raises PT413 payload_too_large or PT422 invalid_argument for what no caller''s sub can be.';
+
+create function private.check_given(argument text, is_given boolean)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  if not is_given then
+    perform private.raise_invalid_argument(argument, 'is null');
+  end if;
+end
+$$;
+
+comment on function private.check_given(text, boolean) is
+'Raises PT422 invalid_argument for an argument that is null and may not be.';
 
 create function private.check_page(before timestamptz, before_id uuid, page_size integer)
 returns void

@@ -811,7 +811,7 @@ create function private.close_due_sessions(
   batch integer default 1000, out closed_count integer, out next_deadline_at timestamptz
 )
 language plpgsql
-security definer
+security invoker
 set search_path = ''
 as $$
 declare
@@ -850,6 +850,4 @@ comment on function private.close_due_sessions(integer) is
 'Sweep: stores the end of up to `batch` sessions whose deadline has passed, the most overdue '
 'first, and tells their users. Idempotent; skips what somebody else has locked, so that any number '
 'may run at once. Answers how many it closed and the next deadline of what is live: one in the '
-'past means that there is more to do. Definer: the worker cannot write tables.';
-
-grant execute on function private.close_due_sessions(integer) to hourglass_worker;
+'past means that there is more to do.';

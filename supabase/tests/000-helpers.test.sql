@@ -106,6 +106,39 @@ $$;
 comment on function tests.age(text, interval) is
 'Lets time pass for one user: all that is stored of them is that much older. The clock itself cannot be moved.';
 
+create or replace function tests.age_room(session_id uuid, by interval)
+returns void language plpgsql set search_path = '' as $$
+begin
+  perform from public.reading_sessions as r where r.id = age_room.session_id for no key update;
+  update public.session_participants as p
+  set
+    joined_at = private.later(p.joined_at, -by),
+    last_seen_at = private.later(p.last_seen_at, -by),
+    left_at = private.later(p.left_at, -by)
+  where p.session_id = age_room.session_id;
+  update public.reading_sessions as r
+  set created_at = private.later(r.created_at, -by), updated_at = private.later(r.updated_at, -by)
+  where r.id = age_room.session_id;
+  update private.room_members as m
+  set
+    first_joined_at = private.later(m.first_joined_at, -by),
+    last_seen_at = private.later(m.last_seen_at, -by)
+  where m.session_id = age_room.session_id;
+  update private.rooms as k
+  set
+    created_at = private.later(k.created_at, -by),
+    check_at = private.later(k.check_at, -by),
+    warned_expires_at = private.later(k.warned_expires_at, -by),
+    last_activity_at = private.later(k.last_activity_at, -by),
+    ended_at = private.later(k.ended_at, -by),
+    expired_at = private.later(k.expired_at, -by),
+    removed_at = private.later(k.removed_at, -by)
+  where k.session_id = age_room.session_id;
+end
+$$;
+comment on function tests.age_room(uuid, interval) is
+'Lets time pass for one room: all that is stored of it is that much older, its tombstone included.';
+
 grant execute on all functions in schema tests to anon, authenticated, service_role;
 
 begin;

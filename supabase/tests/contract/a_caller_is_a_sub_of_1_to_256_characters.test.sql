@@ -1,5 +1,5 @@
 begin;
-select plan(22);
+select plan(30);
 
 select tests.act_as('service_role');
 select throws_ok(call, 'PT401', 'not_signed_in', call || ' by a service key') from unnest(array[
@@ -17,7 +17,15 @@ select throws_ok(call, 'PT401', 'not_signed_in', call || ' by a service key') fr
   'select log_session_event(null, null)',
   'select log_session_events(null, null)',
   'select end_user_session(null)',
-  'select get_user_session_stats(null)'
+  'select get_user_session_stats(null)',
+  'select create_reading_session(max_participants => 0)',
+  'select join_session()',
+  'select touch_presence(null)',
+  'select leave_session(null)',
+  'select end_reading_session(null)',
+  'select remove_participant(null, null)',
+  'select list_participants(null)',
+  'select check_session_expiry(null)'
 ]) as call;
 select tests.sign_in_as('');
 select throws_ok('select get_usage_state()', 'PT401', 'not_signed_in', 'an empty sub');

@@ -7,20 +7,31 @@ insert into api values
   ('end_session_with_token', 'anon,authenticated,service_role'),
   ('end_user_session', 'authenticated,service_role'),
   ('get_active_sessions', 'authenticated,service_role'),
+  ('check_session_expiry', 'authenticated,service_role'),
+  ('cleanup_inactive_sessions', 'service_role'),
+  ('create_reading_session', 'authenticated,service_role'),
+  ('end_reading_session', 'authenticated,service_role'),
+  ('get_cleanup_stats', 'authenticated,service_role'),
+  ('get_session_analytics', 'authenticated,service_role'),
   ('get_usage_state', 'authenticated,service_role'),
   ('get_user_session_stats', 'authenticated,service_role'),
   ('heartbeat_usage_session', 'authenticated,service_role'),
   ('heartbeat_user_session', 'authenticated,service_role'),
+  ('join_session', 'authenticated,service_role'),
+  ('leave_session', 'authenticated,service_role'),
+  ('list_participants', 'authenticated,service_role'),
   ('list_usage_sessions', 'authenticated,service_role'),
   ('log_session_event', 'authenticated,service_role'),
   ('log_session_events', 'authenticated,service_role'),
   ('pause_usage_session', 'authenticated,service_role'),
+  ('remove_participant', 'authenticated,service_role'),
   ('resume_usage_session', 'authenticated,service_role'),
   ('set_account', 'service_role'),
   ('start_usage_session', 'authenticated,service_role'),
   ('start_user_session', 'authenticated,service_role'),
   ('stop_usage_session', 'authenticated,service_role'),
   ('update_session_section', 'authenticated,service_role'),
+  ('touch_presence', 'authenticated,service_role'),
   ('usage_ping', 'authenticated,service_role');
 select results_eq(
   $$select p.proname::text collate "default", (
@@ -35,7 +46,9 @@ select results_eq(
   $$select p.proname::text collate "default", a.grantee::regrole::text
   from pg_proc as p cross join lateral aclexplode(p.proacl) as a
   where p.pronamespace = 'private'::regnamespace and a.grantee <> p.proowner order by 1, 2$$,
-  $$values ('caller', 'authenticated'), ('close_due_sessions', 'hourglass_worker')$$,
+  $$values
+    ('caller', 'authenticated'), ('hears_room', 'authenticated'), ('rooms_of_caller', 'authenticated'),
+    ('run_due', 'hourglass_worker')$$,
   'schema private: the sweeps by the worker, and what policies ask'
 );
 select is_empty(

@@ -20,9 +20,10 @@ select results_eq(
   where c.relnamespace in ('public'::regnamespace, 'private'::regnamespace)
     and c.relkind in ('r', 'p', 'v') and has_table_privilege('authenticated', c.oid, 'select') order by 1$$,
   array[
-    'accounts', 'plans', 'session_events', 'usage_intervals', 'usage_sessions', 'usage_totals', 'user_sessions'
+    'accounts', 'plans', 'reading_sessions', 'session_events', 'session_participants', 'usage_intervals',
+    'usage_sessions', 'usage_totals', 'user_sessions'
   ],
-  'users read these, each their own rows'
+  'users read these, each their own rows and rooms'
 );
 
 select * from finish();

@@ -1,5 +1,5 @@
 begin;
-select plan(6);
+select plan(7);
 
 select results_eq(
   $$select attname::text collate "default", format_type(atttypid, atttypmod) from pg_attribute
@@ -65,6 +65,33 @@ select results_eq(
     ('sessions_ended', 'integer'), ('sessions_removed', 'integer'),
     ('events_removed', 'bigint')$$,
   'cleanup_result'
+);
+
+select results_eq(
+  $$select a.attrelid::regclass::text collate "default",
+    string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' order by a.attnum) collate "default"
+  from pg_attribute as a
+  where a.attnum > 0 and a.attrelid in (
+    'reading_sessions'::regclass, 'session_participants'::regclass, 'participant_presence'::regclass,
+    'session_expiry'::regclass, 'cleanup_stats'::regclass, 'session_analytics'::regclass
+  )
+  group by a.attrelid order by 1$$,
+  $$values
+    ('cleanup_stats', 'total_runs bigint, last_run_at timestamp with time zone, last_run_by text, '
+      'last_removed integer, total_removed bigint'),
+    ('participant_presence', 'user_id text, display_name text, role text, is_online boolean, '
+      'joined_at timestamp with time zone, last_seen_at timestamp with time zone'),
+    ('reading_sessions', 'id uuid, host_id text, title text, invite_code text, topic text, '
+      'max_participants integer, is_active boolean, created_at timestamp with time zone, '
+      'updated_at timestamp with time zone'),
+    ('session_analytics', 'average_session_seconds integer, peak_usage_hours jsonb, '
+      'retention_rate numeric, per_day jsonb'),
+    ('session_expiry', 'is_expired boolean, last_activity_at timestamp with time zone, '
+      'expires_at timestamp with time zone, minutes_until_expiry integer'),
+    ('session_participants', 'id uuid, session_id uuid, user_id text, display_name text, '
+      'is_active boolean, joined_at timestamp with time zone, last_seen_at timestamp with time zone, '
+      'left_at timestamp with time zone')$$,
+  'the answers about rooms'
 );
 
 select * from finish();

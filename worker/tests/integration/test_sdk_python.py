@@ -1,6 +1,5 @@
 """The API of metered sessions as supabase-py shows it."""
 
-from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,8 +10,6 @@ import pytest
 from postgrest import APIError
 from realtime import RealtimeHTTPError
 
-from local_stack.config import Stack
-from worker.tests.integration import sdk_client
 from worker.tests.integration.sdk_client import App, JoinRefusedError, Json, Person
 from worker.tests.integration.worker_program import PLAN, Clients, Worker
 
@@ -26,24 +23,6 @@ IDLE = {
     "has_reached_limit": False, "is_near_limit": False, "device_id": None, "end_token": None, "limit_seconds": 36000,
     "version": 0,
 }  # fmt: skip
-
-
-@pytest.fixture
-async def app(stack: Stack) -> AsyncIterator[App]:
-    async with sdk_client.app_of(stack) as app:
-        yield app
-
-
-@pytest.fixture
-async def ada(app: App) -> Person:
-    return await app.user()
-
-
-@pytest.fixture
-async def live(app: App) -> AsyncIterator[App]:
-    """The app, with channels that deliver what the database sends."""
-    async with sdk_client.delivering(app):
-        yield app
 
 
 def seconds(text: str) -> datetime:
@@ -145,7 +124,7 @@ async def test_errors_are_slugs_with_a_sentence_and_advice(
     [
         ("stop_usage_session", {"session_id": "no uuid"}, "22P02"),
         ("start_usage_session", {"device": "laptop"}, "PGRST202"),
-        ("close_due_sessions", {}, "PGRST202"),
+        ("run_due", {}, "PGRST202"),
         ("set_account", {"user_id": "me", "plan_id": "free"}, "42501"),
     ],
 )

@@ -37,5 +37,5 @@ def test_more_than_a_batch_is_closed_batch_by_batch(
     worker.hear("leader.gained")
     for user_id in users:
         clients.lateness(user_id)
-    counts = [event["count"] for event in worker.said() if event["event"] == "sessions.closed"]
+    counts = [event["count"] for event in worker.said() if event["event"] == "sweep.done"]
     assert max(counts) <= 2

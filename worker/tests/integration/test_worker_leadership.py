@@ -63,7 +63,7 @@ async def test_a_direct_connection_is_not_taken_for_a_pooler(stack: Stack, clien
     assert not await database.is_transaction_pooler(stack.worker_db_url)
 
 
-def test_once_closes_what_is_due_and_says_so(stack: Stack, clients: Clients) -> None:
+def test_once_does_what_is_due_and_says_so(stack: Stack, clients: Clients) -> None:
     settings = {
         "DATABASE_URL": stack.worker_db_url,
         "SUPABASE_URL": stack.api_url,
@@ -71,8 +71,8 @@ def test_once_closes_what_is_due_and_says_so(stack: Stack, clients: Clients) -> 
     }
     user_id = clients.start()
     clients.await_cap(user_id)
-    command = [sys.executable, "-m", "worker", "once", "close-due-sessions"]
+    command = [sys.executable, "-m", "worker", "once", "run-due"]
     done = subprocess.run(command, env=environment(settings), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert re.fullmatch(r"closed \d+, next deadline .+\n", done.stdout), done.stdout
+    assert re.fullmatch(r"did \d+, next deadline .+\n", done.stdout), done.stdout
     assert clients.is_stored(user_id)

@@ -65,7 +65,7 @@ def test_names_every_fault_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(name in str(caught.value) for name in GOOD)
 
 
-@pytest.mark.parametrize("command", [["run"], ["once", "close-due-sessions"]])
+@pytest.mark.parametrize("command", [["run"], ["once", "run-due"]])
 def test_the_command_exits_with_2(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str]
 ) -> None:

@@ -92,7 +92,7 @@ test("a wrong type, a wrong name and a writing GET are the API's own errors", as
     [ada.rpc("stop_usage_session", { session_id: "no uuid" }), 400, "22P02"],
     [ada.rpc("start_usage_session", { device: "laptop" }), 404, "PGRST202"],
     [ada.rpc("start_usage_session", {}, { get: true }), 405, "25006"],
-    [ada.rpc("close_due_sessions"), 404, "PGRST202"],
+    [ada.rpc("run_due"), 404, "PGRST202"],
     [ada.rpc("set_account", { user_id: ada.id }), 403, "42501"],
   ];
   for (const [query, status, code] of wrong) {

@@ -1,9 +1,7 @@
 -- The timetable. Each line calls one function: what the worker does at the deadline, this does
 -- within a minute. cron.schedule replaces a job of the same name.
 
-select cron.schedule(
-  'hourglass-close-due-sessions', '* * * * *', 'select private.close_due_sessions(1000)'
-);
+select cron.schedule('hourglass-run-due', '* * * * *', 'select private.run_due(1000)');
 select cron.schedule(
   'hourglass-end-unseen-user-sessions', '* * * * *', 'select private.end_unseen_user_sessions(1000)'
 );

@@ -1,0 +1,195 @@
+-- What is due, of all kinds: one function for pg_cron and the worker, and who ran what.
+
+create table private.job_runs (
+  job text not null,
+  run_by text not null,
+  run_count bigint not null,
+  last_run_at timestamptz not null,
+  last_done_count integer not null,
+  done_count bigint not null,
+  next_run_at timestamptz not null,
+  primary key (job, run_by),
+  constraint run_by_is_known check (run_by in ('cron', 'worker', 'manual'))
+);
+
+comment on table private.job_runs is
+'Which job was run by whom: how often, when last, and how much it did.';
+
+alter table private.job_runs enable row level security;
+
+create type public.cleanup_stats as (
+  total_runs bigint,
+  last_run_at timestamptz,
+  last_run_by text,
+  last_removed integer,
+  total_removed bigint
+);
+
+comment on type public.cleanup_stats is 'What the cleaning of rooms did so far.';
+
+create function private.record_run(
+  job text, run_by text, done_count integer, next_run_at timestamptz
+)
+returns void
+language sql
+security invoker
+set search_path = ''
+as $$
+  insert into private.job_runs as j (
+    job, run_by, run_count, last_run_at, last_done_count, done_count, next_run_at
+  )
+  values (job, run_by, 1, clock_timestamp(), done_count, done_count, next_run_at)
+  on conflict on constraint job_runs_pkey do update
+  set
+    run_count = j.run_count + 1,
+    last_run_at = greatest(excluded.last_run_at, j.last_run_at),
+    last_done_count = excluded.last_done_count,
+    done_count = j.done_count + excluded.done_count,
+    next_run_at = excluded.next_run_at;
+$$;
+
+comment on function private.record_run(text, text, integer, timestamptz) is
+'Counts one run of a job, what it did, and when it is due next.';
+
+create function private.run_due_cleanup(batch integer, run_by text)
+returns integer
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_removed_count integer;
+begin
+  if private.next_cleanup_at() > v_now then
+    return 0;
+  end if;
+  v_removed_count := private.remove_dead_rooms(batch);
+  perform private.record_run(
+    'cleanup_inactive_sessions', run_by, v_removed_count,
+    case
+      when v_removed_count < batch
+        then private.later(v_now, (select cleanup_interval from private.settings))
+      else v_now
+    end
+  );
+  return v_removed_count;
+end
+$$;
+
+comment on function private.run_due_cleanup(integer, text) is
+'Removes a batch of dead rooms if cleanup_interval has passed since the last run that left none; '
+'answers how many.';
+
+create function private.next_cleanup_at()
+returns timestamptz
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select coalesce(max(j.next_run_at), '-infinity')
+  from private.job_runs as j
+  where j.job = 'cleanup_inactive_sessions' and j.run_by <> 'manual';
+$$;
+
+comment on function private.next_cleanup_at() is
+'When dead rooms are to be removed next; -infinity before the first time.';
+
+create function private.run_due(
+  batch integer default 1000, out done_count integer, out next_deadline_at timestamptz
+)
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_run_by text := case session_user when 'hourglass_worker' then 'worker' else 'cron' end;
+  v_metered record := private.close_due_sessions(batch);
+  v_rooms record := private.expire_due_rooms(batch);
+begin
+  done_count := v_metered.closed_count + v_rooms.done_count
+    + private.run_due_cleanup(batch, v_run_by);
+  next_deadline_at := least(
+    v_metered.next_deadline_at, v_rooms.next_deadline_at, private.next_cleanup_at()
+  );
+end
+$$;
+
+comment on function private.run_due(integer) is
+'Does what is due, up to `batch` of each kind: ends metered sessions, warns and expires rooms, '
+'removes dead ones. Idempotent; skips what somebody else has locked, so that any number may run at '
+'once. Answers how much it did and the next deadline of all kinds: one in the past means that '
+'there is more to do. Definer: the worker cannot write tables.';
+
+grant execute on function private.run_due(integer) to hourglass_worker;
+
+create function public.cleanup_inactive_sessions()
+returns integer
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_batch constant integer := 1000;
+  v_expired record;
+  v_next_at timestamptz;
+  v_removed_count integer := 0;
+  v_last_count integer;
+begin
+  loop
+    v_expired := private.expire_due_rooms(v_batch);
+    -- What is due still and does not move is locked by somebody.
+    exit when v_expired.next_deadline_at is null
+      or v_expired.next_deadline_at > clock_timestamp()
+      or (v_expired.done_count = 0 and v_expired.next_deadline_at = v_next_at);
+    v_next_at := v_expired.next_deadline_at;
+  end loop;
+  loop
+    v_last_count := private.remove_dead_rooms(v_batch);
+    v_removed_count := v_removed_count + v_last_count;
+    exit when v_last_count = 0;
+  end loop;
+  perform private.record_run(
+    'cleanup_inactive_sessions', 'manual', v_removed_count, clock_timestamp()
+  );
+  return v_removed_count;
+end
+$$;
+
+comment on function public.cleanup_inactive_sessions() is
+'[service] Removes the rooms in which nobody was active for session_timeout, in batches that skip '
+'what somebody else has locked, and answers how many. Raises nothing. Definer: back ends write no '
+'table.';
+
+grant execute on function public.cleanup_inactive_sessions() to service_role;
+
+create function public.get_cleanup_stats()
+returns public.cleanup_stats
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  v_stats public.cleanup_stats;
+begin
+  perform private.require_admin();
+  select
+    coalesce(sum(j.run_count), 0),
+    max(j.last_run_at),
+    (array_agg(j.run_by order by j.last_run_at desc))[1],
+    (array_agg(j.last_done_count order by j.last_run_at desc))[1],
+    coalesce(sum(j.done_count), 0)
+  into v_stats
+  from private.job_runs as j
+  where j.job = 'cleanup_inactive_sessions';
+  return v_stats;
+end
+$$;
+
+comment on function public.get_cleanup_stats() is
+'[admin] How often dead rooms were removed, by whom last (cron, worker, manual), and how many. '
+'Raises not_signed_in, admin_only. Definer: reads what nobody may.';
+
+grant execute on function public.get_cleanup_stats() to authenticated, service_role;

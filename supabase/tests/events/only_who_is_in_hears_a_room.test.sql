@@ -1,0 +1,35 @@
+begin;
+select plan(12);
+
+select tests.sign_in_as('ada');
+create temporary table made as select * from create_reading_session();
+grant select on made to public;
+select tests.sign_in_as('bob');
+select is((join_session(invite_code => invite_code)).user_id, 'bob', 'given bob') from made;
+select tests.sign_out();
+delete from realtime.messages;
+select set_config('realtime.topic', topic, true) from made;
+insert into realtime.messages (topic, extension) select topic, e from made, unnest(array['broadcast', 'presence']) as e;
+prepare send as insert into realtime.messages (topic, extension) select topic, 'broadcast' from made;
+prepare track as insert into realtime.messages (topic, extension) select topic, 'presence' from made;
+select tests.sign_in_as('bob');
+select is(count(*), 2::bigint, 'who is in receives, presence too') from realtime.messages;
+select lives_ok('send', 'and sends');
+select lives_ok('track', 'and is present');
+select tests.sign_in_as('eve');
+select is_empty('select * from realtime.messages', 'others do not');
+select throws_ok('send', '42501', null, 'nor send');
+select throws_ok('track', '42501', null, 'nor are present');
+select tests.sign_in_as('ada');
+select lives_ok($$select remove_participant((select id from made), 'bob')$$, 'bob is removed');
+select tests.sign_in_as('bob');
+select is_empty('select * from realtime.messages', 'the old topic is nobody''s');
+select set_config('realtime.topic', topic || ':1', true) from made;
+select is_empty('select * from realtime.messages', 'the new one not his');
+select tests.sign_in_as('ada');
+select isnt_empty('select * from realtime.messages', 'but hers');
+select tests.act_as('anon');
+select is_empty('select * from realtime.messages', 'anon hears nothing');
+
+select * from finish();
+rollback;

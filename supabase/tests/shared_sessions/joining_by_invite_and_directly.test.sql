@@ -1,0 +1,30 @@
+begin;
+select plan(16);
+
+select tests.sign_in_as('ada');
+create temporary table made as select * from create_reading_session(max_participants => 2);
+create temporary table other as select * from create_reading_session();
+grant select on made, other to public;
+select tests.sign_in_as('bob');
+select throws_ok($$select join_session((select id from made), access_method => 'direct')$$, 'PT404', 'session_not_found', 'an id is not enough');
+select throws_ok($$select join_session(invite_code => 'x')$$, 'PT404', 'session_not_found', 'a wrong code');
+select throws_ok('select join_session((select id from other), (select invite_code from made))', 'PT404', 'session_not_found', 'a code of another room');
+select throws_ok('select touch_presence((select id from made))', 'PT404', 'session_not_found', 'one that he never was in');
+create temporary table joined as select * from join_session(invite_code => (select invite_code from made), display_name => 'Bob');
+select is(user_id || display_name, 'bobBob', 'with the code he is in') from joined;
+select is((join_session((select id from made), access_method => 'direct')).joined_at, joined_at, 'again: he was already') from joined;
+select is(count(*), 2::bigint, 'two are in') from list_participants((select id from made));
+select tests.sign_in_as('eve');
+select throws_ok('select join_session(invite_code => (select invite_code from made))', 'PT409', 'session_full', 'no third place');
+select tests.sign_in_as('bob');
+select lives_ok('select leave_session((select id from made))', 'he leaves');
+select lives_ok('select leave_session((select id from made))', 'twice');
+select throws_ok('select touch_presence((select id from made))', 'PT403', 'not_a_participant', 'and is out');
+select throws_ok('select list_participants((select id from made))', 'PT403', 'not_a_participant', 'and sees nobody');
+select is_empty('select * from reading_sessions', 'nor the room');
+select is((join_session((select id from made), access_method => 'direct')).id, id, 'he may come back, in the row that he had') from joined;
+select is((join_session((select id from made), access_method => 'direct')).display_name, 'Bob', 'and his name') from joined;
+select is(count(*), 2::bigint, 'two are in') from list_participants((select id from made));
+
+select * from finish();
+rollback;

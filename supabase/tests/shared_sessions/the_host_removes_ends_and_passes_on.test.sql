@@ -1,0 +1,34 @@
+begin;
+select plan(19);
+
+select tests.sign_in_as('ada');
+create temporary table made as select * from create_reading_session();
+grant select on made to public;
+select tests.sign_in_as('bob');
+select is((join_session(invite_code => invite_code)).user_id, 'bob', 'given bob') from made;
+select tests.sign_in_as('cleo');
+select is((join_session(invite_code => invite_code)).user_id, 'cleo', 'and cleo') from made;
+select throws_ok('select end_reading_session((select id from made))', 'PT403', 'not_the_host', 'cleo is not the host');
+select throws_ok($$select remove_participant((select id from made), 'bob')$$, 'PT403', 'not_the_host', 'and removes nobody');
+select tests.sign_in_as('ada');
+select lives_ok($$select remove_participant((select id from made), 'nobody')$$, 'who was never in is not removed');
+select throws_ok($$select remove_participant((select id from made), 'ada')$$, 'PT422', 'invalid_argument', 'nor is oneself');
+select is(topic, (select topic from made), 'nothing moved') from reading_sessions;
+select lives_ok($$select leave_session((select id from made))$$, 'the host leaves');
+select tests.sign_in_as('bob');
+select is(host_id, 'bob', 'who was in longest is host') from reading_sessions;
+select lives_ok($$select remove_participant((select id from made), 'cleo')$$, 'and may remove');
+select lives_ok($$select remove_participant((select id from made), 'cleo')$$, 'twice');
+select is(topic, 'reading_session:' || id || ':1', 'the room has moved, once') from reading_sessions;
+select tests.sign_in_as('cleo');
+select throws_ok('select join_session(invite_code => (select invite_code from made))', 'PT403', 'not_a_participant', 'cleo stays out');
+select lives_ok('select leave_session((select id from made))', 'leaving is nothing to her');
+select tests.sign_in_as('bob');
+select lives_ok('select end_reading_session((select id from made))', 'the host ends it');
+select lives_ok('select end_reading_session((select id from made))', 'twice');
+select throws_ok('select touch_presence((select id from made))', 'PT409', 'session_closed', 'it is over');
+select throws_ok('select join_session(invite_code => (select invite_code from made))', 'PT404', 'session_not_found', 'and its link is dead');
+select is_empty('select list_participants((select id from made))', 'and empty');
+
+select * from finish();
+rollback;
