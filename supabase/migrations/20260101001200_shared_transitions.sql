@@ -410,16 +410,17 @@ declare
   v_now timestamptz;
   v_seen_at timestamptz;
 begin
-  select s.session_timeout into v_timeout from private.settings as s;
   -- Locks only who was seen lately, and so is in a room that lives; one instant for the condition,
   -- or a wait could turn it into a lock that is held and not found.
-  perform from public.session_participants as p
+  select s.session_timeout into v_timeout
+  from public.session_participants as p
+  cross join private.settings as s
   where
     p.session_id = touch_presence.session_id
     and p.user_id = v_caller
     and p.is_active
-    and (p.last_seen_at at time zone 'UTC' + v_timeout) at time zone 'UTC' > v_before
-  for no key update;
+    and (p.last_seen_at at time zone 'UTC' + s.session_timeout) at time zone 'UTC' > v_before
+  for no key update of p;
   if not found then
     return private.touch_late(session_id, v_caller, v_before);
   end if;

@@ -125,6 +125,9 @@ async def test_errors_are_slugs_with_a_sentence_and_advice(
         ("stop_usage_session", {"session_id": "no uuid"}, "22P02"),
         ("start_usage_session", {"device": "laptop"}, "PGRST202"),
         ("run_due", {}, "PGRST202"),
+        ("cleanup_inactive_sessions", {}, "42501"),
+        ("get_cleanup_stats", {}, "PT403"),
+        ("get_session_analytics", {}, "PT403"),
         ("set_account", {"user_id": "me", "plan_id": "free"}, "42501"),
     ],
 )
