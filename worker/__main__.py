@@ -27,6 +27,7 @@ def run() -> None:
 
 
 @once.command("run-due")
+@once.command("close-due-sessions")  # ends sessions like the other, and does the rest that is due
 def run_due() -> None:
     """Do all that is due: end metered sessions, warn and expire rooms, remove dead ones. Settings as for `run`."""
     chosen = settings.load()
