@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     )
     supabase_service_role_key: SecretStr = Field(description="service role or secret key, for the channel `worker`")
     log_format: Literal["console", "json"] = Field("console", description="console or json")
-    sweep_batch_size: int = Field(100, ge=1, le=10_000, description="sessions closed per transaction")
+    sweep_batch_size: int = Field(100, ge=1, le=10_000, description="how much of each kind is done per transaction")
     fallback_interval_seconds: float = Field(
         15, gt=0, le=15, description="longest sleep between two sweeps, whatever Realtime says; at most 15"
     )
