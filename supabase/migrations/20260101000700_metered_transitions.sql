@@ -433,9 +433,7 @@ security invoker
 set search_path = ''
 as $$
 begin
-  if session_id is null then
-    perform private.raise_invalid_argument('session_id', 'is null');
-  end if;
+  perform private.check_given('session_id', session_id is not null);
   perform private.check_text('device_id', device_id);
 end
 $$;
@@ -590,9 +588,7 @@ declare
 begin
   perform private.check_text('device_id', device_id);
   perform private.check_object('metadata', metadata);
-  if take_over is null then
-    perform private.raise_invalid_argument('take_over', 'is null');
-  end if;
+  perform private.check_given('take_over', take_over is not null);
   return private.start_session(v_caller, coalesce(device_id, 'default'), take_over, metadata);
 end
 $$;
@@ -753,9 +749,7 @@ as $$
 declare
   v_caller text := private.caller_id();
 begin
-  if active is null then
-    perform private.raise_invalid_argument('active', 'is null');
-  end if;
+  perform private.check_given('active', active is not null);
   perform private.check_text('device_id', device_id);
   if not active then
     return private.stop_session(v_caller, session_id, device_id);

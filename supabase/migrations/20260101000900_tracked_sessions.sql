@@ -428,11 +428,8 @@ declare
   v_is_same boolean;
   v_metadata jsonb;
 begin
-  if session_id is null then
-    perform private.raise_invalid_argument('session_id', 'is null');
-  elsif section is null then
-    perform private.raise_invalid_argument('section', 'is null');
-  end if;
+  perform private.check_given('session_id', session_id is not null);
+  perform private.check_given('section', section is not null);
   perform private.check_text('section', section);
   perform private.check_object('metadata', metadata);
   v_at := private.lock_user_session(v_caller, session_id);
@@ -485,9 +482,7 @@ declare
   v_caller text := private.caller_id();
   v_at timestamptz;
 begin
-  if session_id is null then
-    perform private.raise_invalid_argument('session_id', 'is null');
-  end if;
+  perform private.check_given('session_id', session_id is not null);
   perform private.lock_account(v_caller);
   v_at := private.end_open_user_session(v_caller, 'ended', session_id);
   return private.own_user_session(v_caller, session_id, v_at);

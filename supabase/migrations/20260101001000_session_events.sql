@@ -256,11 +256,8 @@ declare
   v_since timestamptz;
   v_session public.user_sessions;
 begin
-  if session_id is null then
-    perform private.raise_invalid_argument('session_id', 'is null');
-  elsif event_type is null then
-    perform private.raise_invalid_argument('event_type', 'is null');
-  end if;
+  perform private.check_given('session_id', session_id is not null);
+  perform private.check_given('event_type', event_type is not null);
   perform private.check_text('event_type', event_type);
   perform private.check_object('event_data', event_data);
   v_at := private.lock_user_session(v_caller, session_id);
@@ -418,9 +415,7 @@ declare
   v_at timestamptz;
   v_session public.user_sessions;
 begin
-  if session_id is null then
-    perform private.raise_invalid_argument('session_id', 'is null');
-  end if;
+  perform private.check_given('session_id', session_id is not null);
   perform private.check_events(events);
   v_at := private.lock_user_session(v_caller, session_id);
   v_session := private.own_user_session(v_caller, session_id, v_at);
