@@ -203,7 +203,7 @@ comment on function private.store_end(public.usage_sessions, timestamptz) is
 'Stores the end of a locked session (a row as private.ended makes it), charges it and tells its '
 'user.';
 
-create function private.next_instant(account public.accounts)
+create function private.next_instant(previous timestamptz)
 returns timestamptz
 language plpgsql
 volatile
@@ -211,13 +211,13 @@ security invoker
 set search_path = ''
 as $$
 begin
-  return greatest(clock_timestamp(), account.changed_at + interval '1 microsecond');
+  return greatest(clock_timestamp(), previous + interval '1 microsecond');
 end
 $$;
 
-comment on function private.next_instant(public.accounts) is
-'The instant of the next transition of a locked account: now, and later than the one before even '
-'if the clock was set back.';
+comment on function private.next_instant(timestamptz) is
+'The instant of the next transition of a locked account or room, given that of the one before: now, '
+'and later than that even if the clock was set back.';
 
 create function private.lock_usage(user_id text)
 returns private.usage_turn
@@ -236,7 +236,7 @@ begin
   from public.usage_sessions as s
   where s.user_id = lock_usage.user_id and s.ended_at is null
   for no key update;
-  v_turn.at := private.next_instant(v_account);
+  v_turn.at := private.next_instant(v_account.changed_at);
   v_turn.session := v_session;
   v_session := private.settled(v_session, v_turn.at);
   if v_session.ended_at is not null then
@@ -829,7 +829,7 @@ begin
     for no key update skip locked;
     continue when not found;
     v_at := greatest(
-      private.next_instant(v_account), least(v_session.expires_at, v_session.cap_at)
+      private.next_instant(v_account.changed_at), least(v_session.expires_at, v_session.cap_at)
     );
     perform private.store_end(private.settled(v_session, v_at), v_at);
     closed_count := closed_count + 1;

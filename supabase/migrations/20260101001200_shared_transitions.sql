@@ -23,14 +23,14 @@ begin
     from public.reading_sessions as r
     where r.id = lock_room.session_id
     for no key update;
-    v_turn.at := private.next_room_instant(v_room);
+    v_turn.at := private.next_instant(v_room.updated_at);
     if private.room_status(session_id, v_turn.at) = 'expired' then
       -- Who is seen this moment has not committed: wait for them, and look again.
       perform from public.session_participants as p
       where p.session_id = lock_room.session_id
       order by p.id
       for no key update;
-      v_turn.at := private.next_room_instant(v_room);
+      v_turn.at := private.next_instant(v_room.updated_at);
     end if;
   else
     select * into v_room
@@ -51,22 +51,6 @@ $$;
 comment on function private.lock_room(uuid, text) is
 'Locks a room, then reads the clock and how the room stands: the instant of the transition that '
 'follows, later than the one before. A room that is over for good is not locked.';
-
-create function private.next_room_instant(room public.reading_sessions)
-returns timestamptz
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-begin
-  return greatest(clock_timestamp(), room.updated_at + interval '1 microsecond');
-end
-$$;
-
-comment on function private.next_room_instant(public.reading_sessions) is
-'The instant of the next transition of a locked room: now, and later than the one before even if '
-'the clock was set back.';
 
 create function private.record_room_transition(session_id uuid, at timestamptz)
 returns void
@@ -787,7 +771,7 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_at timestamptz := private.next_room_instant(room);
+  v_at timestamptz := private.next_instant(room.updated_at);
   v_expires_at timestamptz := private.room_expires_at(room.id);
   v_warns_at timestamptz := private.later(
     v_expires_at, -(select expiry_warning from private.settings)
@@ -943,10 +927,10 @@ begin
     v_expired_at := private.later(private.last_activity(v_session_id), old.session_timeout);
     if v_expired_at <= clock_timestamp() then
       perform private.close_room(
-        v_session_id, private.next_room_instant(v_room), v_expired_at
+        v_session_id, private.next_instant(v_room.updated_at), v_expired_at
       );
       perform private.announce_room(
-        'session:expired', v_session_id, private.next_room_instant(v_room),
+        'session:expired', v_session_id, private.next_instant(v_room.updated_at),
         jsonb_build_object('expired_at', v_expired_at)
       );
     end if;
