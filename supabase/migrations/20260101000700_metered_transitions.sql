@@ -216,8 +216,8 @@ end
 $$;
 
 comment on function private.next_instant(timestamptz) is
-'The instant of the next transition of a locked account or room, given that of the one before: now, '
-'and later than that even if the clock was set back.';
+'The instant of the next transition of a locked account or room, given that of the one before: '
+'now, and later than that even if the clock was set back.';
 
 create function private.lock_usage(user_id text)
 returns private.usage_turn
