@@ -250,6 +250,44 @@ $$;
 comment on function private.check_given(text, boolean) is
 'Raises PT422 invalid_argument for an argument that is null and may not be.';
 
+create function private.is_amount(value numeric)
+returns boolean
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select value >= 0 and value < 1e100 and scale(value) <= 100;
+$$;
+
+comment on function private.is_amount(numeric) is
+'Whether a number can be booked: finite, not negative, of at most 100 digits before and after the '
+'point, so that no sum of such numbers leaves what a numeric can hold.';
+
+create function private.check_amount(argument text, value numeric, is_zero_fine boolean)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  perform private.check_given(argument, value is not null);
+  if not private.is_amount(value) or (value = 0 and not is_zero_fine) then
+    perform private.raise_invalid_argument(
+      argument,
+      format(
+        'has to be %s, with at most 100 digits before and after the point',
+        case when is_zero_fine then '0 or more' else 'more than 0' end
+      )
+    );
+  end if;
+end
+$$;
+
+comment on function private.check_amount(text, numeric, boolean) is
+'Raises PT422 invalid_argument for what is no amount of credits or money.';
+
 create function private.check_page(before timestamptz, before_id uuid, page_size integer)
 returns void
 language plpgsql
