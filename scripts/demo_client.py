@@ -7,56 +7,25 @@ import asyncio
 import os
 import sys
 import time
-from dataclasses import dataclass
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import httpx
 import jwt
 from postgrest import APIError
-from realtime import RealtimeSubscribeStates
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
+from demo_channel import Channel, Payload
+from demo_story import BrokenPromiseError, clock, expect, instant, say
+
 TOKEN_LIFE_S = 3600
-SETTLING_S = 0.2  # a first join is answered a moment before the server listens to the database
-PATIENCE_S = 30.0
+LONGEST_SHOWN = 24
 GO = "go"
 
 State = dict[str, Any]
-
-
-class BrokenPromiseError(Exception):
-    """What happened is not what was promised."""
-
-
-@dataclass(frozen=True)
-class Event:
-    """A broadcast as a device heard it; `at` is the server's clock then."""
-
-    name: str
-    payload: dict[str, Any]
-    at: datetime
-
-
-def expect(is_so: bool, promise: str) -> None:
-    if not is_so:
-        raise BrokenPromiseError(promise)
-
-
-def instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-def say(kind: str, who: str, what: str, took: timedelta, outcome: str) -> None:
-    print(f"  {kind:5}  {who:6}  {what:68}  {took / timedelta(milliseconds=1):6.1f} ms  {outcome}", flush=True)
-
-
-def shown(state: State) -> str:
-    return f"{state['status']}, {clock(state['time_remaining_seconds'])} left, version {state['version']}"
-
-
-def clock(seconds: int) -> str:
-    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
 class Device:
@@ -65,10 +34,9 @@ class Device:
     def __init__(self, name: str, user_id: str, client: AsyncClient, http: httpx.AsyncClient) -> None:
         self.name = name
         self.user_id = user_id
-        self.latencies: list[timedelta] = []
         self._client = client
         self._http = http
-        self._heard: asyncio.Queue[Event] = asyncio.Queue()
+        self._channels: list[Channel] = []
         self._clock_lead = timedelta(0)  # of the server's clock over this machine's
         self.sent_at = self.now()
 
@@ -85,34 +53,35 @@ class Device:
     def now(self) -> datetime:
         return datetime.now(UTC) + self._clock_lead
 
+    @property
+    def latencies(self) -> list[timedelta]:
+        return [latency for channel in self._channels for latency in channel.latencies]
+
     async def listen(self) -> None:
         """Joins the user's own private channel."""
-        joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def on_state(state: RealtimeSubscribeStates, fault: Exception | None) -> None:
-            if not joined.done() and state is RealtimeSubscribeStates.SUBSCRIBED:
-                joined.set_result(None)
-            elif not joined.done():
-                joined.set_exception(BrokenPromiseError(f"{self.name} may join its own channel: {fault}"))
-
-        began = self.now()
-        channel = self._client.channel(
-            f"user:{self.user_id}", {"config": {"broadcast": None, "presence": None, "private": True}}
-        )
-        channel.on_broadcast("*", lambda event: self._hear(event["event"], event["payload"]))
-        await channel.subscribe(on_state)
-        await joined
-        say("join", self.name, f"user:{self.user_id}", self.now() - began, "subscribed")
+        await self._join(f"user:{self.user_id}", None)
         asked_at = datetime.now(UTC)
         state = await self._rpc("get_usage_state", {})
         self._clock_lead = instant(state["server_time"]) - (asked_at + (datetime.now(UTC) - asked_at) / 2)
-        await asyncio.sleep(SETTLING_S)
+
+    async def enter(self, topic: str) -> Channel:
+        """Joins the private channel of a room."""
+        return await self._join(topic, self.user_id)
+
+    async def ask(self, function: str, *, shows: tuple[str, ...] = (), **arguments: Any) -> Any:
+        """Calls it, and prints these fields of the answer, or all of a short one."""
+        self.sent_at = self.now()
+        answer = await self._rpc(function, arguments)
+        outcome = ", ".join(f"{field} {answer[field]}" for field in shows) if shows else _short(answer)
+        say("call", self.name, _call(function, arguments), self.now() - self.sent_at, outcome)
+        return answer
 
     async def call(self, function: str, **arguments: Any) -> State:
-        """Calls it and checks what every answer promises."""
+        """Calls what answers a usage state and checks what every such answer promises."""
         self.sent_at = self.now()
         state: State = await self._rpc(function, arguments)
-        say("call", self.name, _call(function, arguments), self.now() - self.sent_at, shown(state))
+        outcome = f"{state['status']}, {clock(state['time_remaining_seconds'])} left, version {state['version']}"
+        say("call", self.name, _call(function, arguments), self.now() - self.sent_at, outcome)
         used, limit = state["total_usage_seconds"], state["limit_seconds"]
         expect(state["time_remaining_seconds"] == max(limit - used, 0), "what remains is the limit less what is used")
         expect(state["is_active"] == (state["status"] == "active"), "is_active follows the status")
@@ -121,6 +90,10 @@ class Device:
     async def sessions(self) -> list[dict[str, Any]]:
         listed: list[dict[str, Any]] = await self._rpc("list_usage_sessions", {})
         return listed
+
+    async def rows(self, table: str, order: str) -> list[Any]:
+        """What this user may read of a table."""
+        return (await self._client.table(table).select("*").order(order).execute()).data
 
     async def be_refused(self, code: str, slug: str, function: str, **arguments: Any) -> None:
         """Makes a call that has to fail in this way."""
@@ -135,39 +108,67 @@ class Device:
             raise BrokenPromiseError(f"{function} is refused with {code} {slug}")
 
     async def hear(self, name: str, since: datetime, within: timedelta) -> State:
-        """The next event; it has to be this one and to come in time. Returns the state inside."""
-        try:
-            event = await asyncio.wait_for(self._heard.get(), PATIENCE_S)
-        except TimeoutError:
-            raise BrokenPromiseError(f"{self.name} hears {name}") from None
-        state: State = event.payload["state"]
-        latency = event.at - since
-        self.latencies.append(latency)
-        reason = event.payload.get("reason", state["status"])
-        say("event", self.name, event.name, latency, f"{reason}, version {state['version']}")
-        expect(event.name == name, f"{self.name} hears {name} next")
-        expect(event.payload["version"] == state["version"], "the version of an event is that of the state inside")
+        """The next event on the user's own channel; it has to be this one. Returns the usage state inside."""
+
+        def shown(payload: Payload) -> str:
+            return f"{payload.get('reason', payload['state']['status'])}, version {payload['version']}"
+
+        payload = await self._channels[0].hear(name, since, within, shown)
+        state: State = payload["state"]
+        expect(payload["version"] == state["version"], "the version of an event is that of the state inside")
         expect("end_token" not in state, "no event carries the end token")
-        expect(latency < within, f"{name} comes within {within.total_seconds():g} s")
         return state
 
     def heard_nothing(self) -> bool:
-        return self._heard.empty()
+        return all(channel.heard_nothing() for channel in self._channels)
 
     async def close(self) -> None:
         await self._client.remove_all_channels()
         await self._http.aclose()
 
+    async def _join(self, topic: str, presence_key: str | None) -> Channel:
+        began = self.now()
+        channel = await Channel.join(self._client, topic, self.name, self.now, presence_key)
+        say("join", self.name, topic, channel.joined_at - began, "subscribed")
+        self._channels.append(channel)
+        return channel
+
     async def _rpc(self, function: str, arguments: dict[str, Any]) -> Any:
         return (await self._client.rpc(function, arguments).execute()).data
 
-    def _hear(self, name: str, payload: dict[str, Any]) -> None:
-        self._heard.put_nowait(Event(name, payload, self.now()))
-
 
 def _call(function: str, arguments: dict[str, Any]) -> str:
-    shortened = {name: f"{value[:8]}…" if name == "session_id" else value for name, value in arguments.items()}
-    return f"{function}({', '.join(f'{name}={value!r}' for name, value in shortened.items())})"
+    return f"{function}({', '.join(f'{name}={_short(value)}' for name, value in arguments.items())})"
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{len(value)} rows]"
+    is_long = isinstance(value, str) and len(value) > LONGEST_SHOWN
+    return repr(f"{value[:8]}…" if is_long else value)
+
+
+async def enrol(name: str, plan: str) -> str:
+    """Makes an account as a back end would; returns the user's id."""
+    user_id = f"{name.lower()}-{uuid.uuid4().hex[:8]}"
+    async with httpx.AsyncClient() as http:
+        options = AsyncClientOptions(httpx_client=http)
+        back_end = await acreate_client(os.environ["API_URL"], os.environ["SERVICE_ROLE_KEY"], options)
+        account = {"user_id": user_id, "plan_id": plan, "display_name": name, "email": f"{user_id}@example.com"}
+        await back_end.rpc("set_account", account).execute()
+    return user_id
+
+
+@asynccontextmanager
+async def signed_in(user_id: str, *names: str) -> AsyncIterator[list[Device]]:
+    devices = [await Device.sign_in(name, user_id) for name in names]
+    try:
+        for device in devices:
+            await device.listen()
+        yield devices
+    finally:
+        for device in devices:
+            await device.close()
 
 
 async def _sit_there(user_id: str) -> None:
