@@ -28,10 +28,11 @@ class JoinRefusedError(Exception):
 
 @dataclass
 class Ear:
-    """A joined channel and the broadcasts that have come."""
+    """A joined channel, the broadcasts that have come and, if asked for, who is present."""
 
     channel: AsyncRealtimeChannel
     heard: asyncio.Queue[Json] = field(default_factory=asyncio.Queue)
+    seen: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def next(self) -> Json:
         """The next broadcast as `{"event": …, "payload": …}`; fails when none comes."""
@@ -40,6 +41,18 @@ class Ear:
 
     def is_quiet(self) -> bool:
         return self.heard.empty()
+
+    async def sees(self, people: Json) -> None:
+        """Waits until just these are present, by id what each tracks; fails when that does not come."""
+        async with asyncio.timeout(PATIENCE_S):
+            while self._present() != people:
+                self.seen.clear()
+                await self.seen.wait()
+
+    def _present(self) -> Json:
+        """Only the first that somebody tracks."""
+        state: Json = self.channel.presence_state()
+        return {who: {k: v for k, v in tracked[0].items() if k != "presence_ref"} for who, tracked in state.items()}
 
 
 @dataclass(frozen=True)
@@ -60,7 +73,14 @@ class Person:
             return error
         raise AssertionError(f"{function} is not refused, it answers {answer}")
 
-    async def listen(self, topic: str | None = None, *, private: bool = True, hears_itself: bool = False) -> Ear:
+    async def listen(
+        self,
+        topic: str | None = None,
+        *,
+        private: bool = True,
+        hears_itself: bool = False,
+        sees_others: bool = False,
+    ) -> Ear:
         """Joins a channel, one's own unless told otherwise. Raises JoinRefusedError."""
         joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -72,11 +92,13 @@ class Person:
             else:
                 joined.set_exception(JoinRefusedError(str(fault)))
 
-        channel = self.client.channel(
-            topic or f"user:{self.id}",
-            {"config": {"broadcast": {"ack": False, "self": hears_itself}, "presence": None, "private": private}},
-        )
+        config: Any = {"broadcast": {"ack": False, "self": hears_itself}, "presence": None, "private": private}
+        if sees_others:
+            config["presence"] = {"enabled": True, "key": self.id}
+        channel = self.client.channel(topic or f"user:{self.id}", {"config": config})
         ear = Ear(channel)
+        if sees_others:
+            channel.on_presence_sync(ear.seen.set)
         channel.on_broadcast("*", lambda message: ear.heard.put_nowait(dict(message)))
         async with asyncio.timeout(PATIENCE_S):
             await channel.subscribe(on_state)

@@ -1,4 +1,4 @@
-"""The API of metered sessions as supabase-js shows it; the assertions are in javascript/*.test.mjs."""
+"""The API as supabase-js shows it; the assertions are in javascript/*.test.mjs."""
 
 import asyncio
 import os
@@ -48,6 +48,10 @@ async def test_functions_and_tables(stack: Stack) -> None:
 
 async def test_events(live: Stack) -> None:
     await run(live, "events")
+
+
+async def test_rooms(live: Stack) -> None:
+    await run(live, "rooms")
 
 
 async def test_the_worker_ends_a_session_that_nobody_calls_for(

@@ -1,6 +1,7 @@
 // People with supabase-js: their tokens, their clients and what they hear.
 import assert from "node:assert/strict";
 import { createHmac, randomUUID } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import { createClient } from "@supabase/supabase-js";
 
 export const { API_URL, ANON_KEY, SERVICE_ROLE_KEY, JWT_SECRET } = process.env;
@@ -49,29 +50,43 @@ export async function refusal(query) {
   return { ...error, status };
 }
 
-// Joins a private channel. `next()` is the next broadcast, `error` why there will be none.
-export async function listen(supabase, topic, broadcast = {}) {
+// Joins a channel. `next()` is the next broadcast, `error` why there will be none, `sees(people)` waits until just these
+// are present, by id what each tracks.
+export async function listen(supabase, topic, { self = false, isPrivate = true, seesOthers = false } = {}) {
   await supabase.realtime.setAuth();
   const heard = [];
   const waiting = [];
-  const channel = supabase.channel(topic, { config: { private: true, broadcast } });
+  const presence = seesOthers ? { key: supabase.id } : undefined;
+  const channel = supabase.channel(topic, { config: { private: isPrivate, broadcast: { self }, presence } });
   channel.on("broadcast", { event: "*" }, ({ event, payload }) => {
     const { id, ...rest } = payload; // Realtime's own
     const message = { event, payload: rest };
     waiting.length ? waiting.shift()(message) : heard.push(message);
   });
+  let looked = () => {};
+  if (seesOthers) channel.on("presence", { event: "sync" }, () => looked());
   const error = await new Promise((resolve) => {
     channel.subscribe((status, fault) => resolve(status === "SUBSCRIBED" ? null : (fault ?? new Error(status))));
   });
-  const next = () => {
-    if (heard.length) return Promise.resolve(heard.shift());
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`nothing came on ${topic}`)), PATIENCE_MS);
-      waiting.push((message) => {
-        clearTimeout(timer);
-        resolve(message);
-      });
-    });
+  const next = () => (heard.length ? heard.shift() : patiently(topic, (done) => waiting.push(done)));
+  const sees = async (people) => {
+    while (!isDeepStrictEqual(present(channel), people)) await patiently(topic, (done) => (looked = done));
   };
-  return { channel, error, heard, next };
+  return { channel, error, heard, next, sees };
+}
+
+// What `begin` hands to its argument; fails when nothing comes.
+function patiently(topic, begin) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`nothing came on ${topic}`)), PATIENCE_MS);
+    begin((value) => {
+      clearTimeout(timer);
+      resolve(value);
+    });
+  });
+}
+
+function present(channel) {
+  const entries = Object.entries(channel.presenceState());
+  return Object.fromEntries(entries.map(([id, [{ presence_ref, ...tracked }]]) => [id, tracked]));
 }
