@@ -18,7 +18,6 @@ from local_stack.config import API_PORT, DATABASE_PORT, Stack
 from local_stack.processes import REPOSITORY, StackError, environment, require_free_port
 from local_stack.supervisor import Supervisor
 
-DEMO = REPOSITORY / "scripts" / "demo.py"
 START_TIMEOUT_S = 180
 POLL_S = 0.05
 
@@ -170,7 +169,7 @@ def demo(options: Namespace, stack: Stack | None) -> int:
         start_detached(options)
     try:
         env = environment(variables(chosen(options)))
-        return subprocess.run([sys.executable, str(DEMO)], env=env, check=False).returncode
+        return subprocess.run([sys.executable, "-m", "demo"], env=env, check=False).returncode
     finally:
         if not was_running and not options.detach:
             folders.stop_owner(options.dir.absolute())

@@ -9,7 +9,7 @@ from typing import Any, Self
 from realtime import AsyncRealtimeChannel, RealtimeSubscribeStates
 from supabase import AsyncClient
 
-from demo_story import PATIENCE_S, BrokenPromiseError, expect, say
+from demo.story import PATIENCE_S, BrokenPromiseError, expect, say
 
 SETTLING_S = 0.2  # a first join is answered a moment before the server listens to the database
 

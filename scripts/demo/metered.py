@@ -6,12 +6,11 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 
 import psycopg
 
-from demo_client import GO, Device, enrol, signed_in
-from demo_story import PUNCTUAL, SOON, BrokenPromiseError, chapter, clock, expect, instant
+from demo.client import GO, Device, enrol, signed_in
+from demo.story import PUNCTUAL, SOON, BrokenPromiseError, chapter, clock, expect, instant
 
 SHORT_TTL = timedelta(seconds=3)
 COUNTDOWN_S = 3
@@ -105,7 +104,7 @@ async def tell_of_grace() -> list[Device]:
 
 async def outlive_a_client(phone: Device, user_id: str) -> None:
     tablet = await asyncio.create_subprocess_exec(
-        sys.executable, Path(__file__).with_name("demo_client.py"), user_id,
+        sys.executable, "-m", "demo.client", user_id,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert tablet.stdin and tablet.stdout

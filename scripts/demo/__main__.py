@@ -13,13 +13,11 @@ import httpx
 import psycopg
 from postgrest import APIError
 
-import demo_metered
-import demo_rooms
-import demo_sessions
-from demo_story import BrokenPromiseError
+from demo import metered, rooms, sessions
+from demo.story import BrokenPromiseError
 
 SETTINGS = ("API_URL", "ANON_KEY", "SERVICE_ROLE_KEY", "JWT_SECRET", "DB_URL")
-STORIES = (demo_metered.tell, demo_sessions.tell, demo_rooms.tell)
+STORIES = (metered.tell, sessions.tell, rooms.tell)
 
 
 async def main() -> int:

@@ -18,8 +18,8 @@ import jwt
 from postgrest import APIError
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
-from demo_channel import Channel, Payload
-from demo_story import BrokenPromiseError, clock, expect, instant, say
+from demo.channel import Channel, Payload
+from demo.story import BrokenPromiseError, clock, expect, instant, say
 
 TOKEN_LIFE_S = 3600
 LONGEST_SHOWN = 24

@@ -6,9 +6,9 @@ from typing import Any
 
 import psycopg
 
-from demo_channel import Channel, Payload
-from demo_client import Device, enrol, signed_in
-from demo_story import PUNCTUAL, SOON, chapter, expect, instant
+from demo.channel import Channel, Payload
+from demo.client import Device, enrol, signed_in
+from demo.story import PUNCTUAL, SOON, chapter, expect, instant
 
 LEAD = timedelta(seconds=1)  # so much is left when time has passed
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 
-from demo_client import Device, enrol, signed_in
-from demo_story import chapter, expect, instant, say
+from demo.client import Device, enrol, signed_in
+from demo.story import chapter, expect, instant, say
 
 SECTIONS = ["library", "reader"]
 QUEUED = ["page_turned", "page_turned", "bookmark_set"]
