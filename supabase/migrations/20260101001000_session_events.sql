@@ -300,6 +300,8 @@ language plpgsql
 volatile
 security invoker
 set search_path = ''
+-- As private.insert_events reads times, or one could pass here and be out of range there.
+set timezone = 'UTC'
 as $$
 declare
   v_entry record;
