@@ -738,3 +738,41 @@ comment on function private.remove_old_user_sessions(integer, interval) is
 'Sweep: removes up to `batch` tracked sessions whose stored end is `keep` ago (null = '
 'session_retention), the oldest first. Idempotent; skips what somebody else has locked. Returns '
 'how many. Their events go with the week they are in.';
+
+create function private.apply_user_session_settings()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_session public.user_sessions;
+  v_until timestamptz := private.later(clock_timestamp(), -old.session_retention);
+begin
+  -- Unlike the sweep this waits: what it left out would live again.
+  for v_session in
+    select s.*
+    from public.user_sessions as s
+    where
+      s.session_end is null
+      and private.later(s.last_seen_at, old.session_timeout) <= clock_timestamp()
+    order by s.id
+    for no key update
+  loop
+    perform private.store_user_session_end(
+      private.ended_user_session(v_session, v_session.last_seen_at), 'timeout', clock_timestamp()
+    );
+  end loop;
+  delete from public.user_sessions where session_end <= v_until;
+  return null;
+end
+$$;
+
+comment on function private.apply_user_session_settings() is
+'Trigger: tracked sessions that had ended by the old timeout stay so, and what was past the old '
+'retention is gone, swept or not. Definer: whoever may change settings need not be able to write '
+'sessions.';
+
+create trigger settings_apply_to_user_sessions
+after update of session_timeout, session_retention on private.settings
+for each row execute function private.apply_user_session_settings();

@@ -4,6 +4,24 @@
 -- in private.rooms. A sign of life that is in time locks its own participant only and waits for
 -- nothing after it. The sweeps wait for nobody.
 
+create function private.await_participants(session_id uuid)
+returns void
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+begin
+  perform from public.session_participants as p
+  where p.session_id = await_participants.session_id
+  order by p.id
+  for no key update;
+end
+$$;
+
+comment on function private.await_participants(uuid) is
+'Locks all participants of a locked room that seems expired: who is seen this moment has not '
+'committed. Look again after it.';
+
 create function private.lock_room(session_id uuid, user_id text)
 returns private.room_turn
 language plpgsql
@@ -25,11 +43,7 @@ begin
     for no key update;
     v_turn.at := private.next_instant(v_room.updated_at);
     if private.room_status(session_id, v_turn.at) = 'expired' then
-      -- Who is seen this moment has not committed: wait for them, and look again.
-      perform from public.session_participants as p
-      where p.session_id = lock_room.session_id
-      order by p.id
-      for no key update;
+      perform private.await_participants(session_id);
       v_turn.at := private.next_instant(v_room.updated_at);
     end if;
   else
@@ -909,9 +923,11 @@ security definer
 set search_path = ''
 as $$
 declare
+  v_until timestamptz := private.later(clock_timestamp(), -old.session_retention);
   v_session_id uuid;
   v_room public.reading_sessions;
   v_expired_at timestamptz;
+  v_at timestamptz;
 begin
   for v_session_id in
     select k.session_id
@@ -924,26 +940,30 @@ begin
     where r.id = v_session_id and r.is_active
     for no key update;
     continue when not found;
+    perform private.await_participants(v_session_id);
     v_expired_at := private.later(private.last_activity(v_session_id), old.session_timeout);
-    if v_expired_at <= clock_timestamp() then
-      perform private.close_room(
-        v_session_id, private.next_instant(v_room.updated_at), v_expired_at
-      );
+    v_at := private.next_instant(v_room.updated_at);
+    if v_expired_at <= v_at then
+      perform private.close_room(v_session_id, v_at, v_expired_at);
       perform private.announce_room(
-        'session:expired', v_session_id, private.next_instant(v_room.updated_at),
-        jsonb_build_object('expired_at', v_expired_at)
+        'session:expired', v_session_id, v_at, jsonb_build_object('expired_at', v_expired_at)
       );
     end if;
   end loop;
   update private.rooms as k set check_at = clock_timestamp() where k.check_at is not null;
+  delete from public.reading_sessions as r
+  using private.rooms as k
+  where k.session_id = r.id and coalesce(k.ended_at, k.expired_at) <= v_until;
+  delete from private.rooms as k where coalesce(k.ended_at, k.expired_at) <= v_until;
   return null;
 end
 $$;
 
 comment on function private.apply_room_settings() is
-'Trigger: what expired under the old timeout stays expired, swept or not; every other room is '
-'looked at anew. Definer: whoever may change settings need not be able to write rooms.';
+'Trigger: what expired under the old timeout stays expired, and what was past the old retention is '
+'gone, swept or not; every other room is looked at anew. Definer: whoever may change settings need '
+'not be able to write rooms.';
 
 create trigger settings_apply_to_rooms
-after update of session_timeout, expiry_warning on private.settings
+after update of session_timeout, expiry_warning, session_retention on private.settings
 for each row execute function private.apply_room_settings();

@@ -1,5 +1,5 @@
 begin;
-select plan(6);
+select plan(8);
 
 select tests.sign_in_as('ada');
 create temporary table made as select * from create_reading_session();
@@ -18,6 +18,12 @@ update private.settings set session_timeout = '10 minutes';
 select is((private.expire_due_rooms()).done_count, 1, 'a shorter one counts at once');
 select is((private.expire_due_rooms()).done_count, 0, 'once');
 select is(count(*), 2::bigint, 'and is told') from realtime.messages where event = 'session:expired';
+select tests.age_room(id, '90 days') from made;
+update private.settings set session_retention = '1 year';
+select tests.sign_in_as('ada');
+select throws_ok('select touch_presence((select id from made))', 'PT404', 'session_not_found', 'nor does a longer retention');
+select tests.sign_out();
+select is(count(*), 1::bigint, 'the other is known') from private.rooms;
 
 select * from finish();
 rollback;

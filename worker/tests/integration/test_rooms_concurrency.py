@@ -142,9 +142,7 @@ def test_an_expiry_waits_for_who_is_seen_this_moment(world: World, crowd: Crowd)
     room = create(world, host)
     age(world, room, "59 minutes 59.8 s")
     with ThreadPoolExecutor(1) as thread, Person(one, host).hold(of("touch_presence", room)) as held:
-        expiry = "select private.room_expires_at(%s) <= clock_timestamp() as is_over"
-        while not fetch(world.connection, expiry, room["id"])[0]["is_over"]:
-            pass
+        wait_until_over(world, room)
         fetch(world.connection, "select * from private.run_due()")
         waiting = thread.submit(Person(other, guest).make, by_link(room))
         while not waiting.done() and not is_blocked(world, other):
@@ -154,6 +152,22 @@ def test_an_expiry_waits_for_who_is_seen_this_moment(world: World, crowd: Crowd)
     assert those_in(world, room) == [host, guest]
 
 
+def test_a_change_of_settings_waits_for_who_is_seen_this_moment(world: World, crowd: Crowd) -> None:
+    one, other, *_ = crowd.connections
+    host = somebody()
+    room = create(world, host)
+    age(world, room, "59 minutes 59.8 s")
+    changes = "update private.settings set session_timeout = session_timeout returning 1 as done"
+    with ThreadPoolExecutor(1) as thread, Person(one, host).hold(of("touch_presence", room)) as held:
+        wait_until_over(world, room)
+        waiting = thread.submit(fetch, other, changes)
+        while not waiting.done() and not is_blocked(world, other):
+            pass
+    assert held[0].row
+    assert waiting.result(PATIENCE_S)
+    assert Person(one, host).make(of("touch_presence", room)).row
+
+
 def test_rooms_of_many_are_told_once_by_sweeps_at_once(world: World, crowd: Crowd) -> None:
     rooms = [create(world, somebody()) for _ in range(20)]
     for room in rooms:
@@ -161,6 +175,12 @@ def test_rooms_of_many_are_told_once_by_sweeps_at_once(world: World, crowd: Crow
     crowd.at_once([sweeps(5)] * 6)
     query = "select count(*) as n from realtime.messages where event = 'session:expired' and topic = any(%s)"
     assert fetch(world.connection, query, [room["topic"] for room in rooms]) == [{"n": 20}]
+
+
+def wait_until_over(world: World, room: Row) -> None:
+    expiry = "select private.room_expires_at(%s) <= clock_timestamp() as is_over"
+    while not fetch(world.connection, expiry, room["id"])[0]["is_over"]:
+        pass
 
 
 def is_blocked(world: World, connection: Connection) -> bool:
