@@ -90,7 +90,8 @@ revoke all on table public.reading_sessions from anon, authenticated, service_ro
 grant select on table public.reading_sessions to authenticated, service_role;
 
 create policy reading_sessions_select_in on public.reading_sessions for select to authenticated
-using (id in (select private.rooms_of_caller()));
+-- An array, which an index can be asked for; a subquery would filter all there is.
+using (id = any(array(select private.rooms_of_caller())));
 
 alter table public.session_participants enable row level security;
 revoke all on table public.session_participants from anon, authenticated, service_role;
@@ -98,7 +99,7 @@ grant select on table public.session_participants to authenticated, service_role
 
 create policy session_participants_select_in on public.session_participants
 for select to authenticated
-using (session_id in (select private.rooms_of_caller()));
+using (session_id = any(array(select private.rooms_of_caller())));
 
 create table private.rooms (
   session_id uuid primary key,
