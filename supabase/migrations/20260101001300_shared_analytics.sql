@@ -73,7 +73,7 @@ security invoker
 set search_path = ''
 as $$
   with days as (
-    select d.day, d.day at time zone 'UTC' as begins_at
+    select d.day
     from generate_series(
       -- Before the first room there is nothing to list.
       date_trunc('day', greatest(since, least(until, (
@@ -90,10 +90,17 @@ as $$
     group by 1
   ),
   present as (
-    select days.day, count(distinct s.user_id) as participants
-    from private.room_stays(since, until) as s
-    inner join days
-      on s.since < days.begins_at + interval '24 hours' and s.until >= days.begins_at
+    select here.day, count(*) as participants
+    from (
+      -- The days of each stay, rather than each stay compared with each day.
+      select distinct d.day, s.user_id
+      from private.room_stays(since, until) as s
+      cross join lateral generate_series(
+        date_trunc('day', greatest(s.since, room_days.since) at time zone 'UTC'),
+        least(s.until, room_days.until) at time zone 'UTC',
+        interval '1 day'
+      ) as d (day)
+    ) as here
     group by 1
   )
   select jsonb_agg(
@@ -122,17 +129,12 @@ set search_path = ''
 as $$
 declare
   v_now timestamptz := clock_timestamp();
-  v_days integer;
   v_since timestamptz;
   v_analytics public.session_analytics;
 begin
   perform private.require_admin();
-  if days_back is null or days_back < 0 then
-    perform private.raise_invalid_argument('days_back', 'has to be 0 or more');
-  end if;
-  -- A century, beyond which there is nothing and calendars end.
-  v_days := least(days_back, 36500);
-  v_since := private.later(v_now, make_interval(days => -v_days));
+  perform private.check_days_back(days_back);
+  v_since := private.days_before(v_now, days_back);
   select
     floor(avg(extract(epoch from greatest(
       coalesce(k.ended_at, k.last_activity_at, private.last_activity(k.session_id)) - k.created_at,
@@ -152,7 +154,7 @@ begin
   into v_analytics.retention_rate
   from (
     select distinct s.user_id
-    from private.room_stays(private.later(v_since, make_interval(days => -v_days)), v_since) as s
+    from private.room_stays(private.days_before(v_since, days_back), v_since) as s
   ) as earlier;
   return v_analytics;
 end
