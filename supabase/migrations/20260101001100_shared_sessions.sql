@@ -140,8 +140,8 @@ comment on column private.rooms.warned_expires_at is 'The expiry that was last w
 create index rooms_check_at_idx on private.rooms (check_at) where check_at is not null;
 create index rooms_to_remove on private.rooms (last_activity_at)
 where check_at is null and removed_at is null;
-create index rooms_tombstones on private.rooms (coalesce(ended_at, expired_at))
-where removed_at is not null;
+create index rooms_by_end on private.rooms (coalesce(ended_at, expired_at))
+where check_at is null;
 create index rooms_created_at_idx on private.rooms (created_at);
 
 alter table private.rooms enable row level security;

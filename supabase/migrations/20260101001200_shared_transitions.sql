@@ -901,7 +901,8 @@ begin
     select old.session_id
     from private.rooms as old
     where
-      old.removed_at is not null
+      old.check_at is null
+      and old.removed_at is not null
       and coalesce(old.ended_at, old.expired_at)
       <= private.later(v_now, -v_settings.session_retention)
     limit batch
@@ -953,8 +954,12 @@ begin
   update private.rooms as k set check_at = clock_timestamp() where k.check_at is not null;
   delete from public.reading_sessions as r
   using private.rooms as k
-  where k.session_id = r.id and coalesce(k.ended_at, k.expired_at) <= v_until;
-  delete from private.rooms as k where coalesce(k.ended_at, k.expired_at) <= v_until;
+  where
+    k.session_id = r.id
+    and k.check_at is null
+    and coalesce(k.ended_at, k.expired_at) <= v_until;
+  delete from private.rooms as k
+  where k.check_at is null and coalesce(k.ended_at, k.expired_at) <= v_until;
   return null;
 end
 $$;

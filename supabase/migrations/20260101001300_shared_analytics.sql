@@ -21,6 +21,33 @@ create type private.room_stay as (
 comment on type private.room_stay is
 'Somebody in a room: from when they first joined to when they were last seen.';
 
+create function private.forgotten_rooms()
+returns setof uuid
+language sql
+stable
+security invoker
+set search_path = ''
+rows 10
+as $$
+  with kept as (
+    select private.later(clock_timestamp(), -s.session_retention) as since
+    from private.settings as s
+  )
+
+  select k.session_id
+  from private.rooms as k
+  where k.check_at is null and coalesce(k.ended_at, k.expired_at) <= (select kept.since from kept)
+  union all
+  select k.session_id
+  from private.rooms as k
+  where
+    k.check_at <= (select kept.since from kept)
+    and private.room_expires_at(k.session_id) <= (select kept.since from kept);
+$$;
+
+comment on function private.forgotten_rooms() is
+'The rooms that are past their retention and were not removed yet: they count for nothing.';
+
 create function private.room_stays(since timestamptz, until timestamptz)
 returns setof private.room_stay
 language sql
@@ -34,11 +61,12 @@ as $$
     on p.session_id = m.session_id and p.user_id = m.user_id
   where
     m.first_joined_at < until
-    and coalesce(p.last_seen_at, m.last_seen_at) >= since;
+    and coalesce(p.last_seen_at, m.last_seen_at) >= since
+    and m.session_id not in (select private.forgotten_rooms());
 $$;
 
 comment on function private.room_stays(timestamptz, timestamptz) is
-'Everybody who was in a room at some time of a window, a row per room.';
+'Everybody who was in a known room at some time of a window, a row per room.';
 
 create function private.room_hours(since timestamptz, until timestamptz)
 returns jsonb
@@ -57,7 +85,10 @@ as $$
   from (
     select extract(hour from k.created_at at time zone 'UTC')::integer as hour, count(*) as sessions
     from private.rooms as k
-    where k.created_at >= since and k.created_at < until
+    where
+      k.created_at >= since
+      and k.created_at < until
+      and k.session_id not in (select private.forgotten_rooms())
     group by 1
   ) as busy;
 $$;
@@ -77,7 +108,9 @@ as $$
     from generate_series(
       -- Before the first room there is nothing to list.
       date_trunc('day', greatest(since, least(until, (
-        select min(k.created_at) from private.rooms as k
+        select min(k.created_at)
+        from private.rooms as k
+        where k.session_id not in (select private.forgotten_rooms())
       ))) at time zone 'UTC'),
       until at time zone 'UTC',
       interval '1 day'
@@ -86,7 +119,10 @@ as $$
   made as (
     select date_trunc('day', k.created_at at time zone 'UTC') as day, count(*) as sessions
     from private.rooms as k
-    where k.created_at >= since and k.created_at < until
+    where
+      k.created_at >= since
+      and k.created_at < until
+      and k.session_id not in (select private.forgotten_rooms())
     group by 1
   ),
   present as (
@@ -142,7 +178,10 @@ begin
     ))))
   into v_analytics.average_session_seconds
   from private.rooms as k
-  where k.created_at >= v_since and k.created_at <= v_now;
+  where
+    k.created_at >= v_since
+    and k.created_at <= v_now
+    and k.session_id not in (select private.forgotten_rooms());
   v_analytics.peak_usage_hours := private.room_hours(v_since, v_now);
   v_analytics.per_day := private.room_days(v_since, v_now);
   select round(
