@@ -818,18 +818,20 @@ begin
         'minutes_left', floor(extract(epoch from v_expires_at - v_at) / 60)
       )
     );
-    return true;
   end if;
-  return false;
+  return true;
 end
 $$;
 
 comment on function private.check_room(public.reading_sessions) is
-'Does what is due of a locked room: stores that it expired, or warns, once for each expiry; else '
-'puts off the next look. Answers whether anything was due.';
+'Does what is due of a locked room: stores that it expired, or warns, once for each expiry, and '
+'puts off the next look. Answers whether it could: not while somebody is seen this moment.';
 
 create function private.expire_due_rooms(
-  batch integer default 1000, out done_count integer, out next_deadline_at timestamptz
+  batch integer default 1000,
+  are_live_left boolean default false,
+  out done_count integer,
+  out next_deadline_at timestamptz
 )
 language plpgsql
 security invoker
@@ -843,7 +845,9 @@ begin
     select r.*
     from public.reading_sessions as r
     inner join private.rooms as k on k.session_id = r.id
-    where k.check_at <= clock_timestamp()
+    where
+      k.check_at <= clock_timestamp()
+      and (not are_live_left or private.room_expires_at(k.session_id) <= clock_timestamp())
     order by k.check_at
     limit batch
     for no key update skip locked
@@ -858,10 +862,11 @@ begin
 end
 $$;
 
-comment on function private.expire_due_rooms(integer) is
-'Sweep: warns up to `batch` rooms that are about to expire and stores the expiry of those that '
-'did, the most overdue first. Idempotent; skips what somebody else has locked. Answers how many '
-'it told and when to look next: an instant in the past means that there is more to do.';
+comment on function private.expire_due_rooms(integer, boolean) is
+'Sweep: warns up to `batch` rooms that are about to expire, stores the expiry of those that did '
+'and puts off its next look at the others, the most overdue first. With are_live_left it locks no '
+'room that lives. Idempotent; skips what somebody else has locked. Answers how many it looked at '
+'and when to look next: an instant in the past means that there is more to do.';
 
 create function private.remove_dead_rooms(batch integer default 1000)
 returns integer

@@ -1,5 +1,5 @@
 begin;
-select plan(11);
+select plan(12);
 
 select tests.sign_in_as('ada');
 create temporary table made as select * from create_reading_session();
@@ -19,7 +19,8 @@ select tests.sign_in_as('ada');
 select ok(touch_presence(id) is not null, 'somebody calls it off') from made;
 select tests.sign_out();
 select tests.age_room(id, '6 minutes') from made;
-select is((private.run_due()).done_count, 0, 'nothing is due at the instant that was warned of');
+select is((private.run_due()).done_count, 1, 'a look at the instant that was warned of');
+select is_empty('select * from realtime.messages', 'tells nobody');
 select tests.age_room(id, '49 minutes') from made;
 select is((private.run_due()).done_count, 1, 'a new expiry is warned of');
 select tests.age_room(id, '5 minutes') from made;

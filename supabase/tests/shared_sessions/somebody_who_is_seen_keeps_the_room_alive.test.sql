@@ -1,5 +1,5 @@
 begin;
-select plan(8);
+select plan(10);
 
 select tests.sign_in_as('ada');
 create temporary table made as select * from create_reading_session();
@@ -21,7 +21,9 @@ select tests.sign_in_as('bob');
 select ok(not bool_or(is_online), 'nobody is online after 75 s') from list_participants((select id from made));
 select is(minutes_until_expiry, 58, 'and 58 whole minutes are left') from check_session_expiry((select id from made));
 select tests.sign_out();
-select is((private.run_due()).done_count, 0, 'nothing is due');
+select is((private.run_due()).done_count, 1, 'the sweep looks at it');
+select is((private.run_due()).done_count, 0, 'once');
+select is(count(*), 0::bigint, 'and tells nobody') from realtime.messages where event in ('session:expiring', 'session:expired');
 select is(is_active, true, 'it lives') from reading_sessions;
 
 select * from finish();

@@ -168,6 +168,23 @@ def test_a_change_of_settings_waits_for_who_is_seen_this_moment(world: World, cr
     assert Person(one, host).make(of("touch_presence", room)).row
 
 
+def test_a_cleaning_blocks_no_join_into_a_room_that_lives(world: World, crowd: Crowd) -> None:
+    one, other, *_ = crowd.connections
+    host, guest = somebody(), somebody()
+    room, dead = create(world, host), create(world, host)
+    age(world, room, "59 minutes")  # the sweep is to look at it
+    age(world, dead, "2 hours")
+    assert Person(world.connection, host).make(of("touch_presence", room)).row
+    cleans = Person(one, "", "service_role").hold(Call("cleanup_inactive_sessions"))
+    with ThreadPoolExecutor(1) as thread, cleans as held:
+        joining = thread.submit(Person(other, guest).make, by_link(room))
+        while not joining.done():
+            assert not is_blocked(world, other)
+    assert joining.result().row
+    assert held[0].row
+    assert held[0].row["cleanup_inactive_sessions"] >= 1
+
+
 def test_rooms_of_many_are_told_once_by_sweeps_at_once(world: World, crowd: Crowd) -> None:
     rooms = [create(world, somebody()) for _ in range(20)]
     for room in rooms:
