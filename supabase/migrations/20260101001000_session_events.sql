@@ -126,31 +126,28 @@ comment on function private.make_event_partitions(integer) is
 select private.make_event_partitions();
 
 create function private.drop_event_partition(name text)
-returns bigint
+returns boolean
 language plpgsql
 security invoker
 set search_path = ''
 set lock_timeout = '500ms'
 as $$
-declare
-  v_count bigint;
 begin
-  execute format('select count(*) from private.%I', name) into v_count;
   execute format('alter table public.session_events detach partition private.%I', name);
   execute format('drop table private.%I', name);
-  return v_count;
+  return true;
 exception
   when lock_not_available or deadlock_detected then
-    return 0;
+    return false;
 end
 $$;
 
 comment on function private.drop_event_partition(text) is
-'Drops a week of events and returns how many they were; 0, and the week stays, when somebody holds '
-'a lock that it needs for half a second.';
+'Drops a week of events. False, and the week stays, when somebody holds a lock that it needs for '
+'half a second.';
 
-create function private.drop_old_events()
-returns bigint
+create function private.count_old_events(out week text, out event_count bigint)
+returns setof record
 language plpgsql
 security invoker
 set search_path = ''
@@ -158,16 +155,8 @@ as $$
 declare
   v_until timestamptz :=
     private.later(clock_timestamp(), -(select event_retention from private.settings));
-  v_name text;
-  v_count bigint := 0;
 begin
-  begin
-    perform private.make_event_partitions();
-  exception
-    when lock_not_available or deadlock_detected then
-      null; -- The strays can wait.
-  end;
-  for v_name in
+  for week in
     select c.relname
     from pg_catalog.pg_inherits as i
     inner join pg_catalog.pg_class as c on c.oid = i.inhrelid
@@ -177,7 +166,38 @@ begin
       and to_date(right(c.relname, 8), 'YYYYMMDD') + 7 <= v_until at time zone 'UTC'
     order by c.relname
   loop
-    v_count := v_count + private.drop_event_partition(v_name);
+    execute format('select count(*) from private.%I', week) into event_count;
+    return next;
+  end loop;
+end
+$$;
+
+comment on function private.count_old_events() is
+'The weeks of events, by the names of their partitions, that are older than event_retention as a '
+'whole, and how many events each has.';
+
+create function private.drop_old_events()
+returns bigint
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+  v_old record;
+  v_count bigint := 0;
+begin
+  begin
+    perform private.make_event_partitions();
+  exception
+    when lock_not_available or deadlock_detected then
+      null; -- The strays can wait.
+  end;
+  -- The function has counted all before the first is dropped: from then on everybody waits.
+  for v_old in select old.* from private.count_old_events() as old
+  loop
+    if private.drop_event_partition(v_old.week) then
+      v_count := v_count + v_old.event_count;
+    end if;
   end loop;
   return v_count;
 end
