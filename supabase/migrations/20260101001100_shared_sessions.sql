@@ -248,16 +248,18 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_ended_at timestamptz;
+  v_room private.rooms;
   v_expires_at timestamptz;
 begin
-  select k.ended_at, private.room_expires_at(k.session_id) into v_ended_at, v_expires_at
+  select * into v_room
   from private.rooms as k
   where k.session_id = room_status.session_id;
-  if v_expires_at > at and v_ended_at is null then
+  v_expires_at := private.room_expires_at(session_id);
+  -- What is stored as over stays so, also when the clock was set back.
+  if v_room.check_at is not null and v_expires_at > at then
     return 'live';
   elsif private.later(v_expires_at, (select session_retention from private.settings)) > at then
-    return case when v_ended_at is null then 'expired' else 'ended' end;
+    return case when v_room.ended_at is null then 'expired' else 'ended' end;
   end if;
   return null;
 end
@@ -477,8 +479,10 @@ begin
   where k.session_id = check_session_expiry.session_id;
   v_report.is_expired := v_status <> 'live';
   v_report.expires_at := private.room_expires_at(session_id);
-  v_report.minutes_until_expiry :=
-    greatest(floor(extract(epoch from v_report.expires_at - v_now) / 60), 0);
+  v_report.minutes_until_expiry := case
+    when v_report.is_expired then 0
+    else floor(extract(epoch from v_report.expires_at - v_now) / 60)
+  end;
   return v_report;
 end
 $$;
