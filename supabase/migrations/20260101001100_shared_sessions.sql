@@ -378,6 +378,26 @@ comment on function private.raise_room_error(text) is
 'Raises PT404 session_not_found, PT403 not_a_participant or not_the_host, PT409 session_full or '
 'session_closed, PT410 invite_expired.';
 
+create function private.require_in(status text, standing text)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  if status is null or standing is null then
+    perform private.raise_room_error('session_not_found');
+  elsif standing <> 'in' then
+    perform private.raise_room_error('not_a_participant');
+  end if;
+end
+$$;
+
+comment on function private.require_in(text, text) is
+'Lets pass who is in a room that is known, given its status and their standing. Raises PT404 '
+'session_not_found, PT403 not_a_participant.';
+
 create function private.visited_room(session_id uuid, user_id text, at timestamptz)
 returns text
 language plpgsql
@@ -387,16 +407,10 @@ set search_path = ''
 as $$
 declare
   v_status text;
-  v_standing text;
 begin
   perform private.check_given('session_id', session_id is not null);
   v_status := private.room_status(session_id, at);
-  v_standing := private.standing(session_id, user_id);
-  if v_status is null or v_standing is null then
-    perform private.raise_room_error('session_not_found');
-  elsif v_standing <> 'in' then
-    perform private.raise_room_error('not_a_participant');
-  end if;
+  perform private.require_in(v_status, private.standing(session_id, user_id));
   return v_status;
 end
 $$;

@@ -479,11 +479,8 @@ begin
     return public.touch_presence(session_id);
   end if;
   v_turn := private.lock_room(session_id, user_id);
-  if v_turn.status is null then
-    perform private.raise_room_error('session_not_found');
-  elsif v_turn.standing <> 'in' then
-    perform private.raise_room_error('not_a_participant');
-  elsif v_turn.status <> 'live' then
+  perform private.require_in(v_turn.status, v_turn.standing);
+  if v_turn.status <> 'live' then
     perform private.raise_room_error('session_closed');
   end if;
   update public.session_participants as p
@@ -567,11 +564,8 @@ as $$
 declare
   v_turn private.room_turn := private.lock_room(session_id, user_id);
 begin
-  if v_turn.status is null or v_turn.standing is null then
-    perform private.raise_room_error('session_not_found');
-  elsif v_turn.standing <> 'in' then
-    perform private.raise_room_error('not_a_participant');
-  elsif v_turn.host_id <> user_id then
+  perform private.require_in(v_turn.status, v_turn.standing);
+  if v_turn.host_id <> user_id then
     perform private.raise_room_error('not_the_host');
   end if;
   return v_turn;
@@ -778,6 +772,23 @@ comment on function private.try_participants(uuid) is
 'Locks all participants of a locked room, unless one of them is locked: somebody is seen this '
 'moment.';
 
+create function private.expire_room(session_id uuid, at timestamptz, expired_at timestamptz)
+returns void
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+begin
+  perform private.close_room(session_id, at, expired_at);
+  perform private.announce_room(
+    'session:expired', session_id, at, jsonb_build_object('expired_at', expired_at)
+  );
+end
+$$;
+
+comment on function private.expire_room(uuid, timestamptz, timestamptz) is
+'Stores for good that a locked room expired, and tells it.';
+
 create function private.check_room(room public.reading_sessions)
 returns boolean
 language plpgsql
@@ -799,10 +810,7 @@ begin
     if not private.try_participants(room.id) or private.room_expires_at(room.id) > v_at then
       return false;
     end if;
-    perform private.close_room(room.id, v_at, v_expires_at);
-    perform private.announce_room(
-      'session:expired', room.id, v_at, jsonb_build_object('expired_at', v_expires_at)
-    );
+    perform private.expire_room(room.id, v_at, v_expires_at);
     return true;
   end if;
   update private.rooms as k
@@ -950,10 +958,7 @@ begin
     v_expired_at := private.later(private.last_activity(v_session_id), old.session_timeout);
     v_at := private.next_instant(v_room.updated_at);
     if v_expired_at <= v_at then
-      perform private.close_room(v_session_id, v_at, v_expired_at);
-      perform private.announce_room(
-        'session:expired', v_session_id, v_at, jsonb_build_object('expired_at', v_expired_at)
-      );
+      perform private.expire_room(v_session_id, v_at, v_expired_at);
     end if;
   end loop;
   update private.rooms as k set check_at = clock_timestamp() where k.check_at is not null;
