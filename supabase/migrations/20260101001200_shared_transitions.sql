@@ -953,7 +953,9 @@ begin
     from public.reading_sessions as r
     where r.id = v_session_id and r.is_active
     for no key update;
-    continue when not found;
+    continue when not found
+      or private.later(private.last_activity(v_session_id), old.session_timeout)
+      > clock_timestamp();
     perform private.await_participants(v_session_id);
     v_expired_at := private.later(private.last_activity(v_session_id), old.session_timeout);
     v_at := private.next_instant(v_room.updated_at);
