@@ -132,11 +132,17 @@ set search_path = ''
 as $$
 declare
   v_batch constant integer := 1000;
-  v_removed_count integer;
+  v_expired record;
+  v_last_count integer;
+  v_removed_count integer := 0;
 begin
-  -- A room that lives is not even looked at, or a join would wait for the end of all this.
-  perform private.expire_due_rooms(v_batch, are_live_left => true);
-  v_removed_count := private.remove_dead_rooms(v_batch);
+  loop
+    -- A room that lives is not even looked at, or a join would wait for the end of all this.
+    v_expired := private.expire_due_rooms(v_batch, are_live_left => true);
+    v_last_count := private.remove_dead_rooms(v_batch);
+    v_removed_count := v_removed_count + v_last_count;
+    exit when greatest(v_expired.done_count, v_last_count) < v_batch;
+  end loop;
   perform private.record_run(
     'cleanup_inactive_sessions', 'manual', v_removed_count, clock_timestamp()
   );
@@ -145,8 +151,8 @@ end
 $$;
 
 comment on function public.cleanup_inactive_sessions() is
-'[service] Removes up to 1,000 rooms in which nobody was active for session_timeout, skips what '
-'somebody else has locked, and answers how many. Raises nothing. Definer: back ends write no '
+'[service] Removes the rooms in which nobody was active for session_timeout, in batches that skip '
+'what somebody else has locked, and answers how many. Raises nothing. Definer: back ends write no '
 'table.';
 
 grant execute on function public.cleanup_inactive_sessions() to service_role;
