@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import calls, database, events, report, sweep
+from benchmarks import calls, database, events, presence, report, sweep
 from benchmarks.scale import FULL, QUICK, Scale
 from local_stack.processes import StackError
 from local_stack.testing import TemporaryStack, temporary_stack
@@ -16,6 +16,7 @@ PARTS: dict[str, Callable[[TemporaryStack, Scale], Iterator[report.Row]]] = {
     "calls": calls.measure,
     "sweep": sweep.measure,
     "events": events.measure,
+    "presence": presence.measure,
 }
 NOTES = """\
 Each baseline was measured in this run, in turn with what it is compared to, on a database with default durability.

@@ -17,6 +17,8 @@ POLL_S = 0.02
 PREPARE = """
 update private.settings set session_ttl = '1 day';
 insert into public.plans (id, name, limit_seconds) values ('benchmark', 'Benchmark', 0);
+create schema floor;
+grant usage on schema floor to public;  -- who prepares a statement is not yet who executes it
 """
 ACCOUNTS = """
 insert into public.accounts (user_id, plan_id, period_anchor)
@@ -58,9 +60,7 @@ where i.ended_at is not null
 group by i.user_id, p.started_at, p.ends_at
 on conflict (user_id, period_started_at, period_ends_at) do update set used = excluded.used
 """
-UPDATES = """
-select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables where relid = 'public.usage_sessions'::regclass
-"""
+UPDATES = "select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables where relid = %s::regclass"
 
 
 @contextmanager
@@ -119,14 +119,14 @@ def add_closed_sessions(connection: psycopg.Connection, users: int, days: int) -
     connection.execute("checkpoint")
 
 
-def updates_of_sessions(connection: psycopg.Connection, at_least: int = 0) -> tuple[int, int]:
-    """How many rows of sessions were updated since the start, and how many of them HOT, once all is counted."""
+def updates(connection: psycopg.Connection, table: str, at_least: int = 0) -> tuple[int, int]:
+    """How many rows of a table were updated since the start, and how many of them HOT, once all is counted."""
     connection.execute("select pg_stat_force_next_flush()")  # this connection's own updates are no heartbeats
     end = time.monotonic() + STATISTICS_TIMEOUT_S
     while True:
-        updates, hot = connection.execute(UPDATES).fetchone() or (0, 0)
-        if updates >= at_least:
-            return int(updates), int(hot)
+        count, hot_count = connection.execute(UPDATES, [table]).fetchone() or (0, 0)
+        if count >= at_least:
+            return int(count), int(hot_count)
         if time.monotonic() > end:
-            raise StackError(f"The statistics know {updates} updates of sessions, not the {at_least} that were made.")
+            raise StackError(f"The statistics know {count} updates of {table}, not the {at_least} that were made.")
         time.sleep(POLL_S)
