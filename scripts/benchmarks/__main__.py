@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import calls, database, events, presence, report, sweep
+from benchmarks import batches, calls, database, events, histories, presence, report, sweep
 from benchmarks.scale import FULL, QUICK, Scale
 from local_stack.processes import StackError
 from local_stack.testing import TemporaryStack, temporary_stack
@@ -17,6 +17,8 @@ PARTS: dict[str, Callable[[TemporaryStack, Scale], Iterator[report.Row]]] = {
     "sweep": sweep.measure,
     "events": events.measure,
     "presence": presence.measure,
+    "batches": batches.measure,
+    "histories": histories.measure,
 }
 NOTES = """\
 Each baseline was measured in this run, in turn with what it is compared to, on a database with default durability.

@@ -20,6 +20,8 @@ class Scale:
     round_s: int
     closed_per_user: int
     sweeps: int
+    batches: int
+    histories: tuple[int, int]  # tracked sessions of everybody: few, many
     stops: dict[int, int]  # live sessions: stops measured
     caps: tuple[Caps, ...]
 
@@ -29,6 +31,8 @@ FULL = Scale(
     round_s=3,
     closed_per_user=100,
     sweeps=200,
+    batches=40,
+    histories=(100_000, 1_000_000),
     stops={1: 300, 100: 300, 1000: 1000},
     caps=(Caps(1, 0, 40), Caps(100, 4, 3), Caps(1000, 10, 2)),
 )
@@ -37,6 +41,8 @@ QUICK = Scale(
     round_s=2,
     closed_per_user=10,
     sweeps=50,
+    batches=20,
+    histories=(20_000, 200_000),
     stops={1: 50, 100: 100, 1000: 100},
     caps=(Caps(1, 0, 5), Caps(100, 4, 1), Caps(1000, 10, 1)),
 )

@@ -1,4 +1,4 @@
-"""Tracked sessions as a benchmark needs them: those of u1, u2, … with ids that a script can compute."""
+"""Tracked sessions as a benchmark needs them: of u1, u2, …, open ones with ids that a script can compute."""
 
 import psycopg
 
@@ -7,36 +7,50 @@ OPEN_SESSIONS = """
 insert into public.user_sessions (id, user_id, session_start, app_section, last_seen_at)
 select md5('u' || n)::uuid, 'u' || n, now(), 'home', now() from generate_series(1, %s) as n
 """
-# In the order in which they would have come, over the last 30 days, a minute each.
+# Evenly over 29 days and in that order, a minute each.
 ENDED_SESSIONS = """
 insert into public.user_sessions (
   id, user_id, session_start, session_end, last_seen_at, app_section, duration_seconds, end_token
 )
 select
-  gen_random_uuid(), 'u' || case when n %% %(every)s = 0 then 1 else 2 + n %% %(others)s end,
-  t.at, t.at + '1 minute', t.at + '1 minute', 'cards', 60, null
-from generate_series(%(first)s, %(last)s) as n
-cross join lateral (select now() - interval '29 days' * (1 - n::numeric / %(of)s) - '1 hour'::interval as at) as t
+  md5('ended' || n)::uuid, 'u' || case when n %% (%(total)s / %(own)s) = 0 then 1 else 2 + n %% (%(users)s - 1) end,
+  t.started_at, t.started_at + '1 minute', t.started_at + '1 minute', 'cards', 60, null
+from generate_series(1, %(total)s) as n
+cross join lateral (
+  select now() - '1 hour'::interval - '29 days'::interval * (1 - n::float / %(total)s) as started_at
+) as t
 """
-# Two to a session, out of ten.
+# Two of ten for each.
 SECTIONS = """
 insert into private.session_sections (session_id, section, dwell)
-select s.id, 'section ' || (hashtext(s.id::text) & 1023) %% 5 + 5 * half, '30 seconds'
-from public.user_sessions as s cross join generate_series(0, 1) as half
-where s.session_end is not null
-on conflict do nothing
+select md5('ended' || n)::uuid, 'section ' || n %% 5 + half, '30 seconds'
+from generate_series(1, %(total)s) as n cross join unnest('{0,5}'::int[]) as half
 """
 
 
 def start_sessions(connection: psycopg.Connection, users: int) -> None:
     """Gives the users one open session each, and no past; its id is md5(user_id)."""
     with connection.transaction():
-        connection.execute("truncate public.user_sessions, public.session_events cascade")
+        _clear(connection)
         connection.execute(OPEN_SESSIONS, [users])
     _vacuum(connection)
 
 
+def end_sessions(connection: psycopg.Connection, users: int, total: int, own: int) -> None:
+    """So many sessions that have ended: `own` of them are of u1, the rest of the other users."""
+    parameters = {"users": users, "total": total, "own": own}
+    with connection.transaction():
+        connection.execute("set local session_replication_role = replica")  # no foreign keys meanwhile
+        _clear(connection)
+        connection.execute(ENDED_SESSIONS, parameters)
+        connection.execute(SECTIONS, parameters)
+    _vacuum(connection)
+
+
+def _clear(connection: psycopg.Connection) -> None:
+    connection.execute("truncate public.user_sessions, public.session_events cascade")
+
+
 def _vacuum(connection: psycopg.Connection) -> None:
-    connection.execute("vacuum (full, analyze) public.user_sessions, private.session_sections")
-    connection.execute("vacuum (analyze) public.accounts, public.session_events")
+    connection.execute("vacuum (analyze) public.user_sessions, private.session_sections, public.session_events")
     connection.execute("checkpoint")
