@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import batches, calls, database, events, histories, presence, report, sweep
+from benchmarks import batches, calls, cleaning, database, events, histories, presence, report, sweep
 from benchmarks.scale import FULL, QUICK, Scale
 from local_stack.processes import StackError
 from local_stack.testing import TemporaryStack, temporary_stack
@@ -19,6 +19,7 @@ PARTS: dict[str, Callable[[TemporaryStack, Scale], Iterator[report.Row]]] = {
     "presence": presence.measure,
     "batches": batches.measure,
     "histories": histories.measure,
+    "cleaning": cleaning.measure,
 }
 NOTES = """\
 Each baseline was measured in this run, in turn with what it is compared to, on a database with default durability.

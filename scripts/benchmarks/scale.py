@@ -22,6 +22,8 @@ class Scale:
     sweeps: int
     batches: int
     histories: tuple[int, int]  # tracked sessions of everybody: few, many
+    dead_rooms: int
+    cleanings: int
     stops: dict[int, int]  # live sessions: stops measured
     caps: tuple[Caps, ...]
 
@@ -33,6 +35,8 @@ FULL = Scale(
     sweeps=200,
     batches=40,
     histories=(100_000, 1_000_000),
+    dead_rooms=100_000,
+    cleanings=3,
     stops={1: 300, 100: 300, 1000: 1000},
     caps=(Caps(1, 0, 40), Caps(100, 4, 3), Caps(1000, 10, 2)),
 )
@@ -43,6 +47,8 @@ QUICK = Scale(
     sweeps=50,
     batches=20,
     histories=(20_000, 200_000),
+    dead_rooms=10_000,
+    cleanings=1,
     stops={1: 50, 100: 100, 1000: 100},
     caps=(Caps(1, 0, 5), Caps(100, 4, 1), Caps(1000, 10, 1)),
 )
