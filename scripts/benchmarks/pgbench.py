@@ -49,7 +49,7 @@ class Transaction:
 
 @contextmanager
 def running(url: str, script: Path, **variables: int) -> Iterator[list[Transaction]]:
-    """Runs the script on every client meanwhile; the transactions are there afterwards. Raises StackError if one fails."""
+    """Runs the script on every client meanwhile; its transactions are there afterwards. Raises as `run`."""
     transactions: list[Transaction] = []
     with tempfile.TemporaryDirectory() as folder:
         command = [*_command(script, TOO_LONG_S, variables), "--log", f"--log-prefix={folder}/log", url]

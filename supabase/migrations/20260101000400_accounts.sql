@@ -189,13 +189,15 @@ comment on function private.lock_account(text) is
 
 create function private.ensure_account(user_id text)
 returns void
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
+begin
   insert into public.accounts (user_id, plan_id)
   select ensure_account.user_id, plans.id from public.plans where plans.is_default
   on conflict do nothing;
+end
 $$;
 
 comment on function private.ensure_account(text) is

@@ -199,13 +199,15 @@ comment on function private.lock_user_session(text, uuid) is
 
 create function private.leave_section(session_id uuid, at timestamptz)
 returns void
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
+begin
   update private.session_sections as v
   set dwell = v.dwell + (at - v.entered_at), entered_at = null
   where v.session_id = leave_section.session_id and v.entered_at is not null;
+end
 $$;
 
 comment on function private.leave_section(uuid, timestamptz) is
@@ -213,15 +215,17 @@ comment on function private.leave_section(uuid, timestamptz) is
 
 create function private.enter_section(session_id uuid, section text, at timestamptz)
 returns void
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
+begin
   insert into private.session_sections as v (session_id, section, entered_at)
   select enter_section.session_id, enter_section.section, at
   where enter_section.section is not null
   on conflict on constraint session_sections_pkey do update
   set visit_count = v.visit_count + 1, entered_at = excluded.entered_at;
+end
 $$;
 
 comment on function private.enter_section(uuid, text, timestamptz) is

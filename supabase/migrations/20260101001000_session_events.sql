@@ -214,10 +214,11 @@ create function private.record_session_event(
   session_id uuid, event_type text, event_data jsonb, occurred_at timestamptz, at timestamptz
 )
 returns void
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
+begin
   insert into public.session_events (
     id, session_id, event_type, event_data, occurred_at, created_at
   )
@@ -229,6 +230,7 @@ as $$
     record_session_event.occurred_at,
     at
   );
+end
 $$;
 
 comment on function private.record_session_event(uuid, text, jsonb, timestamptz, timestamptz) is
@@ -236,13 +238,15 @@ comment on function private.record_session_event(uuid, text, jsonb, timestamptz,
 
 create function private.touch_user_session(session public.user_sessions, at timestamptz)
 returns void
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
+begin
   update public.user_sessions as s
   set last_seen_at = greatest(at, s.last_seen_at)
   where s.id = session.id and session.session_end is null;
+end
 $$;
 
 comment on function private.touch_user_session(public.user_sessions, timestamptz) is
@@ -250,15 +254,19 @@ comment on function private.touch_user_session(public.user_sessions, timestamptz
 
 create function private.remembered_since(session public.user_sessions, at timestamptz)
 returns timestamptz
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select greatest(
-    session.session_start, private.later(at, -s.event_retention)
-  )
-  from private.settings as s;
+begin
+  return (
+    select greatest(
+      session.session_start, private.later(at, -s.event_retention)
+    )
+    from private.settings as s
+  );
+end
 $$;
 
 comment on function private.remembered_since(public.user_sessions, timestamptz) is

@@ -202,18 +202,22 @@ comment on type private.room_turn is
 
 create function private.last_activity(session_id uuid)
 returns timestamptz
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select greatest(k.created_at, (
-    select max(p.last_seen_at)
-    from public.session_participants as p
-    where p.session_id = k.session_id
-  ))
-  from private.rooms as k
-  where k.session_id = last_activity.session_id;
+begin
+  return (
+    select greatest(k.created_at, (
+      select max(p.last_seen_at)
+      from public.session_participants as p
+      where p.session_id = k.session_id
+    ))
+    from private.rooms as k
+    where k.session_id = last_activity.session_id
+  );
+end
 $$;
 
 comment on function private.last_activity(uuid) is
@@ -221,19 +225,23 @@ comment on function private.last_activity(uuid) is
 
 create function private.room_expires_at(session_id uuid)
 returns timestamptz
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select coalesce(
-    k.ended_at,
-    k.expired_at,
-    private.later(private.last_activity(k.session_id), s.session_timeout)
-  )
-  from private.rooms as k
-  cross join private.settings as s
-  where k.session_id = room_expires_at.session_id;
+begin
+  return (
+    select coalesce(
+      k.ended_at,
+      k.expired_at,
+      private.later(private.last_activity(k.session_id), s.session_timeout)
+    )
+    from private.rooms as k
+    cross join private.settings as s
+    where k.session_id = room_expires_at.session_id
+  );
+end
 $$;
 
 comment on function private.room_expires_at(uuid) is
@@ -271,20 +279,24 @@ comment on function private.room_status(uuid, timestamptz) is
 
 create function private.standing(session_id uuid, user_id text)
 returns text
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select case
-    when m.is_removed then 'removed'
-    when coalesce(p.is_active, m.was_in) then 'in'
-    else 'left'
-  end
-  from private.room_members as m
-  left join public.session_participants as p
-    on p.session_id = m.session_id and p.user_id = m.user_id
-  where m.session_id = standing.session_id and m.user_id = standing.user_id;
+begin
+  return (
+    select case
+      when m.is_removed then 'removed'
+      when coalesce(p.is_active, m.was_in) then 'in'
+      else 'left'
+    end
+    from private.room_members as m
+    left join public.session_participants as p
+      on p.session_id = m.session_id and p.user_id = m.user_id
+    where m.session_id = standing.session_id and m.user_id = standing.user_id
+  );
+end
 $$;
 
 comment on function private.standing(uuid, text) is

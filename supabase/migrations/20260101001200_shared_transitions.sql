@@ -89,16 +89,18 @@ create function private.announce_room(
   event text, session_id uuid, at timestamptz, details jsonb default '{}'
 )
 returns void
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select realtime.send(
+begin
+  perform realtime.send(
     jsonb_build_object('version', k.version, 'at', at) || details, event, r.topic, true
   )
   from public.reading_sessions as r
   inner join private.rooms as k on k.session_id = r.id
   where r.id = announce_room.session_id;
+end
 $$;
 
 comment on function private.announce_room(text, uuid, timestamptz, jsonb) is
@@ -127,11 +129,12 @@ comment on function private.announce_to_member(text, text, timestamptz, jsonb) i
 
 create function private.announce_joined(participant_id uuid, at timestamptz)
 returns void
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select private.announce_room(
+begin
+  perform private.announce_room(
     'participant:joined', r.id, at,
     jsonb_build_object(
       'participant', to_jsonb(private.presence(p, r.host_id, at)), 'host_id', r.host_id
@@ -140,6 +143,7 @@ as $$
   from public.session_participants as p
   inner join public.reading_sessions as r on r.id = p.session_id
   where p.id = participant_id;
+end
 $$;
 
 comment on function private.announce_joined(uuid, timestamptz) is
@@ -149,16 +153,18 @@ create function private.announce_left(
   session_id uuid, user_id text, reason text, at timestamptz
 )
 returns void
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-  select private.announce_room(
+begin
+  perform private.announce_room(
     'participant:left', r.id, at,
     jsonb_build_object('user_id', user_id, 'reason', reason, 'host_id', r.host_id)
   )
   from public.reading_sessions as r
   where r.id = announce_left.session_id;
+end
 $$;
 
 comment on function private.announce_left(uuid, text, text, timestamptz) is
@@ -188,12 +194,14 @@ comment on function private.new_invite_code() is
 
 create function private.invite_hash(code text)
 returns bytea
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select sha256(convert_to(code, 'UTF8'));
+begin
+  return sha256(convert_to(code, 'UTF8'));
+end
 $$;
 
 comment on function private.invite_hash(text) is 'What an invite code is looked up by.';
@@ -591,12 +599,12 @@ begin
     last_activity_at = private.last_activity(k.session_id),
     expired_at = close_room.expired_at,
     ended_at = case when close_room.expired_at is null then close_room.at end,
-    check_at = null
+    check_at = null,
+    version = k.version + 1
   where k.session_id = close_room.session_id;
   update public.reading_sessions as r
-  set is_active = false
+  set is_active = false, updated_at = at
   where r.id = close_room.session_id;
-  perform private.record_room_transition(session_id, at);
 end
 $$;
 
@@ -811,7 +819,11 @@ declare
 begin
   if v_expires_at <= v_at then
     -- Whoever is seen this moment calls it off.
-    if not private.try_participants(room.id) or private.room_expires_at(room.id) > v_at then
+    if not private.try_participants(room.id) then
+      return false;
+    end if;
+    -- A statement of its own: it sees what whoever had the locks has left.
+    if private.room_expires_at(room.id) > v_at then
       return false;
     end if;
     perform private.expire_room(room.id, v_at, v_expires_at);
