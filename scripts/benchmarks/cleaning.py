@@ -1,5 +1,6 @@
 """Dead rooms that are removed while people join live ones, against the plain way on the same data."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
@@ -15,6 +16,7 @@ from local_stack.testing import TemporaryStack
 USERS = 10_000
 LIVE = 1000
 PEOPLE = 2
+QUIET_S = 10
 CLEAN = "select public.cleanup_inactive_sessions()"
 SWEEP = "select next_deadline_at <= clock_timestamp() from private.run_due()"
 PICK_ROOM = f"\\set m random(0, {LIVE - 1})\n"
@@ -40,8 +42,9 @@ class Cleaning:
     def peers(self) -> joins.Meanwhile:
         return self._clean("peer", lambda: self._connection.execute(peer.CLEAN), self._peers)
 
-    def nothing(self, seconds: float) -> joins.Meanwhile:
-        return self._during(lambda: self._connection.execute("select pg_sleep(%s)", [seconds]), self._ours)
+    def nothing(self) -> joins.Meanwhile:
+        self._fill()
+        return self._during(lambda: time.sleep(QUIET_S), self._ours)
 
     def _script(self, stack: TemporaryStack, name: str, *requests: str) -> Path:
         return scripts.write(
@@ -53,12 +56,7 @@ class Cleaning:
             pass
 
     def _clean(self, schema: str, deed: Callable[[], object], script: Path) -> joins.Meanwhile:
-        rooms.clear(self._connection, USERS)
-        rooms.add(
-            self._connection,
-            rooms.Rooms("live", LIVE, PEOPLE, USERS),
-            rooms.Rooms("dead", self._dead, PEOPLE, USERS, "2 hours"),
-        )
+        self._fill()
         if schema == "peer":
             self._connection.execute(peer.TABLES)
             self._connection.execute(peer.VACUUM)
@@ -68,26 +66,31 @@ class Cleaning:
             raise StackError(f"{left} rooms are left of {LIVE} that live.")
         return meanwhile
 
+    def _fill(self) -> None:
+        live = rooms.Rooms("live", LIVE, PEOPLE, USERS)
+        dead = rooms.Rooms("dead", self._dead, PEOPLE, USERS, "2 hours")
+        rooms.clear(self._connection, USERS)
+        rooms.add(self._connection, live, dead)
+
     def _during(self, deed: Callable[[], object], script: Path) -> joins.Meanwhile:
         return joins.during(deed, self._url, script, users=USERS)
 
 
 def measure(stack: TemporaryStack, scale: Scale) -> Iterator[Row]:
-    """Rooms per second, and how long anybody had to wait to join, beside the plain way and beside no cleaning."""
+    """Rooms per second beside the plain way, and how long anybody had to wait to join beside no cleaning."""
     with database.connect(stack) as connection:
         cleaning = Cleaning(stack, connection, scale.dead_rooms)
-        ours, swept, peers, nothing = [], [], [], []
+        ways = {"cleaning": cleaning.ours, "sweeping": cleaning.swept, "one DELETE of": cleaning.peers}
+        seen: dict[str, list[joins.Meanwhile]] = {name: [] for name in ways}
+        quiet = []
         for _ in range(scale.cleanings):
-            ours.append(cleaning.ours())
-            nothing.append(cleaning.nothing(ours[-1].took_s))
-            swept.append(cleaning.swept())
-            peers.append(cleaning.peers())
-    dead = f"{scale.dead_rooms:,} dead rooms"
-    for name, seen in ((f"cleaning {dead}", ours), (f"sweeping {dead}", swept)):
-        measured, baseline = (scale.dead_rooms / median(each.took_s for each in way) for way in (seen, peers))
-        yield Row(f"{name} vs one DELETE", measured, baseline, measured / baseline, "rooms/s")
-        for other, way in (("one DELETE", peers), ("no cleaning", nothing)):
-            measured, baseline = (max(each.longest_join_ms for each in ways) for ways in (seen, way))
-            yield Row(f"  longest join meanwhile vs {other}", measured, baseline, measured / baseline, "ms", "< 50 ms")
-            measured, baseline = (median(each.joins_per_second for each in ways) for ways in (seen, way))
-            yield Row(f"  joins meanwhile vs {other}", measured, baseline, measured / baseline, "/s")
+            for name, way in ways.items():
+                seen[name].append(way())
+            quiet.append(cleaning.nothing())
+    speeds = {name: scale.dead_rooms / median(each.took_s for each in all_seen) for name, all_seen in seen.items()}
+    plain = speeds["one DELETE of"]
+    least = max(each.longest_join_ms for each in quiet)
+    for name, speed in speeds.items():
+        longest = max(each.longest_join_ms for each in seen[name])
+        yield Row(f"{name} {scale.dead_rooms:,} dead rooms vs one DELETE", speed, plain, speed / plain, "rooms/s")
+        yield Row("  longest join meanwhile vs no cleaning", longest, least, longest / least, "ms", "< 50 ms")

@@ -11,6 +11,7 @@ from local_stack.processes import StackError
 
 FAR_LIMIT_S = 36_000
 STATISTICS_TIMEOUT_S = 20
+WAL_SEGMENTS = 60  # a little less than min_wal_size below
 POLL_S = 0.02
 
 # Nothing may expire between two measures.
@@ -20,6 +21,7 @@ insert into public.plans (id, name, limit_seconds) values ('benchmark', 'Benchma
 create schema floor;
 grant usage on schema floor to public;  -- who prepares a statement is not yet who executes it
 """
+NEXT_SEGMENT = "select pg_logical_emit_message(false, 'benchmark', ''), pg_switch_wal()"
 ACCOUNTS = """
 insert into public.accounts (user_id, plan_id, period_anchor)
 select 'u' || n, 'benchmark', date_trunc('day', now()) - interval '100 days'
@@ -74,6 +76,12 @@ def prepare(stack: Stack) -> None:
     """Once for a new stack."""
     with connect(stack) as connection:
         connection.execute(PREPARE)
+        # As on a server that has run for a while: else all wait for a new file of the log every 16 MB.
+        connection.execute("alter system set min_wal_size = '1GB'")
+        connection.execute("select pg_reload_conf()")
+        for _ in range(WAL_SEGMENTS):
+            connection.execute(NEXT_SEGMENT)
+        connection.execute("checkpoint")
 
 
 def version(stack: Stack) -> str:

@@ -41,18 +41,18 @@ def run(url: str, script: Path, seconds: int, **variables: int) -> Run:
 
 @dataclass(frozen=True)
 class Transaction:
-    """One run of a script. Times are in seconds, by this machine's clock."""
+    """One run of a script, from when it was due. Times are in seconds, by this machine's clock."""
 
     began_at: float
     ended_at: float
 
 
 @contextmanager
-def running(url: str, script: Path, **variables: int) -> Iterator[list[Transaction]]:
-    """Runs the script on every client meanwhile; its transactions are there afterwards. Raises as `run`."""
+def running(url: str, script: Path, rate: int, **variables: int) -> Iterator[list[Transaction]]:
+    """Runs the script so many times a second meanwhile; its transactions are there afterwards. Raises as `run`."""
     transactions: list[Transaction] = []
     with tempfile.TemporaryDirectory() as folder:
-        command = [*_command(script, TOO_LONG_S, variables), "--log", f"--log-prefix={folder}/log", url]
+        command = [*_command(script, TOO_LONG_S, variables), f"--rate={rate}", "--log", f"--log-prefix={folder}/log", url]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
             try:
                 yield transactions
@@ -72,6 +72,6 @@ def _command(script: Path, seconds: int, variables: Mapping[str, int]) -> list[s
 
 
 def _transaction(line: str) -> Transaction:
-    _, _, microseconds, _, seconds, rest = line.split()
+    _, _, microseconds, _, seconds, rest, _ = line.split()
     ended_at = int(seconds) + int(rest) / 1_000_000
     return Transaction(ended_at - int(microseconds) / 1_000_000, ended_at)
