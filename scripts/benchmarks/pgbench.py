@@ -52,7 +52,8 @@ def running(url: str, script: Path, rate: int, **variables: int) -> Iterator[lis
     """Runs the script so many times a second meanwhile; its transactions are there afterwards. Raises as `run`."""
     transactions: list[Transaction] = []
     with tempfile.TemporaryDirectory() as folder:
-        command = [*_command(script, TOO_LONG_S, variables), f"--rate={rate}", "--log", f"--log-prefix={folder}/log", url]
+        command = [*_command(script, TOO_LONG_S, variables), f"--rate={rate}"]
+        command += ["--log", f"--log-prefix={folder}/log", url]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
             try:
                 yield transactions

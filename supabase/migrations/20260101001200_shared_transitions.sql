@@ -810,12 +810,8 @@ as $$
 declare
   v_at timestamptz := private.next_instant(room.updated_at);
   v_expires_at timestamptz := private.room_expires_at(room.id);
-  v_warns_at timestamptz := private.later(
-    v_expires_at, -(select expiry_warning from private.settings)
-  );
-  v_warned_expires_at timestamptz := (
-    select k.warned_expires_at from private.rooms as k where k.session_id = room.id
-  );
+  v_warns_at timestamptz;
+  v_warned_expires_at timestamptz;
 begin
   if v_expires_at <= v_at then
     -- Whoever is seen this moment calls it off.
@@ -829,6 +825,11 @@ begin
     perform private.expire_room(room.id, v_at, v_expires_at);
     return true;
   end if;
+  select private.later(v_expires_at, -s.expiry_warning), k.warned_expires_at
+  into v_warns_at, v_warned_expires_at
+  from private.rooms as k
+  cross join private.settings as s
+  where k.session_id = room.id;
   update private.rooms as k
   set
     warned_expires_at = case when v_warns_at <= v_at then v_expires_at else k.warned_expires_at end,
