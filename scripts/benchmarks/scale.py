@@ -36,7 +36,7 @@ FULL = Scale(
     batches=40,
     histories=(100_000, 1_000_000),
     dead_rooms=100_000,
-    cleanings=2,
+    cleanings=1,
     stops={1: 300, 100: 300, 1000: 1000},
     caps=(Caps(1, 0, 40), Caps(100, 4, 3), Caps(1000, 10, 2)),
 )
