@@ -20,11 +20,12 @@ cross join lateral (
   select now() - '1 hour'::interval - '29 days'::interval * (1 - n::float / %(total)s) as started_at
 ) as t
 """
-# Two of ten for each.
+# Two for each.
 SECTIONS = """
-insert into private.session_sections (session_id, section, dwell)
-select md5('ended' || n)::uuid, 'section ' || n %% 5 + half, '30 seconds'
-from generate_series(1, %(total)s) as n cross join unnest('{0,5}'::int[]) as half
+insert into private.session_sections (session_id, section, dwell, user_hash)
+select s.id, 'section ' || half, '30 seconds', private.user_hash(s.user_id)
+from public.user_sessions as s cross join unnest('{0,5}'::int[]) as half
+order by s.session_start
 """
 
 
