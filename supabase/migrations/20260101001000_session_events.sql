@@ -43,138 +43,7 @@ create table private.session_events_default partition of public.session_events d
 
 alter table private.session_events_default enable row level security;
 
--- Partitions. They are private: through the table in `public` its policy counts.
-
-create function private.make_event_partition(name text, week timestamp)
-returns integer
-language plpgsql
-security invoker
-set search_path = ''
-as $$
-declare
-  v_since timestamptz := week at time zone 'UTC';
-  v_until timestamptz := (week + interval '7 days') at time zone 'UTC';
-  v_moved_count integer;
-begin
-  execute format('create table private.%I (like public.session_events including all)', name);
-  execute format('alter table private.%I enable row level security', name);
-  -- Nothing may come in between the move and the attachment.
-  lock table private.session_events_default in access exclusive mode;
-  execute format(
-    'with stray as (
-      delete from private.session_events_default
-      where created_at >= $1 and created_at < $2 returning *
-    )
-    insert into private.%I select * from stray',
-    name
-  )
-  using v_since, v_until;
-  get diagnostics v_moved_count = row_count;
-  execute format(
-    'alter table public.session_events attach partition private.%I for values from (%L) to (%L)',
-    name, v_since, v_until
-  );
-  return v_moved_count;
-end
-$$;
-
-comment on function private.make_event_partition(text, timestamp) is
-'Makes the partition of a week, which begins at this time of UTC, and moves what waits for it in '
-'the default partition. Returns how many rows that were.';
-
-create function private.make_event_partitions(
-  weeks_ahead integer default 4, out made_count integer, out moved_count integer
-)
-language plpgsql
-security invoker
-set search_path = ''
--- Rather another time than a queue of writers behind this.
-set lock_timeout = '500ms'
-as $$
-declare
-  v_this_week timestamp := date_trunc('week', clock_timestamp() at time zone 'UTC');
-  v_weeks timestamp [];
-  v_week timestamp;
-  v_name text;
-begin
-  made_count := 0;
-  moved_count := 0;
-  -- One at a time, beside everybody who reads or writes.
-  lock table public.session_events in share update exclusive mode;
-  v_weeks := array(
-    select v_this_week + n * interval '7 days' from generate_series(0, weeks_ahead) as n
-    union
-    select date_trunc('week', e.created_at at time zone 'UTC')
-    from private.session_events_default as e
-    order by 1
-  );
-  foreach v_week in array v_weeks
-  loop
-    v_name := 'session_events_' || to_char(v_week, 'YYYYMMDD');
-    continue when to_regclass('private.' || v_name) is not null;
-    moved_count := moved_count + private.make_event_partition(v_name, v_week);
-    made_count := made_count + 1;
-  end loop;
-end
-$$;
-
-comment on function private.make_event_partitions(integer) is
-'Makes the partitions of this week and of the weeks ahead, and of each week that has rows in the '
-'default partition, which it moves. Idempotent. Answers how many partitions it made and rows it '
-'moved; gives up (55P03) when somebody holds a lock that it needs for half a second.';
-
-select private.make_event_partitions();
-
-create function private.drop_event_partition(name text)
-returns boolean
-language plpgsql
-security invoker
-set search_path = ''
-set lock_timeout = '500ms'
-as $$
-begin
-  execute format('alter table public.session_events detach partition private.%I', name);
-  execute format('drop table private.%I', name);
-  return true;
-exception
-  when lock_not_available or deadlock_detected then
-    return false;
-end
-$$;
-
-comment on function private.drop_event_partition(text) is
-'Drops a week of events. False, and the week stays, when somebody holds a lock that it needs for '
-'half a second.';
-
-create function private.count_old_events(out week text, out event_count bigint)
-returns setof record
-language plpgsql
-security invoker
-set search_path = ''
-as $$
-declare
-  v_until timestamptz :=
-    private.later(clock_timestamp(), -(select event_retention from private.settings));
-begin
-  for week in
-    select c.relname
-    from pg_catalog.pg_inherits as i
-    inner join pg_catalog.pg_class as c on c.oid = i.inhrelid
-    where
-      i.inhparent = 'public.session_events'::regclass
-      and c.relname ~ '^session_events_[0-9]{8}$'
-      and to_date(right(c.relname, 8), 'YYYYMMDD') + 7 <= v_until at time zone 'UTC'
-    order by c.relname
-  loop
-    execute format('select count(*) from private.%I', week) into event_count;
-    return next;
-  end loop;
-end
-$$;
-
-comment on function private.count_old_events() is
-'The weeks of events, by the names of their partitions, that are older than event_retention as a '
-'whole, and how many events each has.';
+select private.make_partitions('session_events', 'week', 4);
 
 create function private.drop_old_events()
 returns bigint
@@ -183,20 +52,17 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_old record;
+  v_until timestamptz :=
+    private.later(clock_timestamp(), -(select event_retention from private.settings));
+  v_week record;
   v_count bigint := 0;
 begin
-  begin
-    perform private.make_event_partitions();
-  exception
-    when lock_not_available or deadlock_detected then
-      null; -- The strays can wait.
-  end;
-  -- The function has counted all before the first is dropped: from then on everybody waits.
-  for v_old in select old.* from private.count_old_events() as old
+  perform private.move_strays('session_events', 'week');
+  -- All are counted before the first is dropped: from then on everybody waits.
+  for v_week in select w.* from private.partitions_before('session_events', 'week', v_until) as w
   loop
-    if private.drop_event_partition(v_old.week) then
-      v_count := v_count + v_old.event_count;
+    if private.drop_partition('session_events', v_week.name) then
+      v_count := v_count + v_week.row_count;
     end if;
   end loop;
   return v_count;

@@ -60,8 +60,10 @@ comment on column public.usage_logs.xact_id is
 'The transaction that recorded it: rollups count the rows of transactions that are over.';
 
 create index usage_logs_newest_first on public.usage_logs (user_id, created_at desc, id desc);
+-- Of the thread's id a digest, as an index entry has room for no two texts of any length.
 create index usage_logs_of_a_thread
-on public.usage_logs (user_id, thread_id, created_at desc, id desc) where thread_id is not null;
+on public.usage_logs (user_id, md5(thread_id), created_at desc, id desc)
+where thread_id is not null;
 create index usage_logs_xact_id_idx on public.usage_logs (xact_id);
 
 alter table public.usage_logs enable row level security;
@@ -75,6 +77,8 @@ create table private.usage_logs_default partition of public.usage_logs default;
 
 alter table private.usage_logs_default enable row level security;
 
+select private.make_partitions('usage_logs', 'month', 3);
+
 create table private.thread_totals (
   user_id text not null,
   thread_id text not null,
@@ -83,7 +87,8 @@ create table private.thread_totals (
   completion_tokens bigint not null,
   requests bigint not null,
   last_used_at timestamptz not null,
-  primary key (user_id, thread_id)
+  thread_digest bytea not null generated always as (private.digest(thread_id)) stored,
+  primary key (user_id, thread_digest)
 )
 -- Each charge of a thread updates its row in place.
 with (fillfactor = 70);
