@@ -3,6 +3,7 @@
 
 -- The platform may have these already, hence `if not exists` (the only place where it stands).
 create extension if not exists btree_gist with schema extensions;
+create extension if not exists pg_trgm with schema extensions;
 create extension if not exists pg_cron with schema pg_catalog;
 
 -- PostgreSQL lets everybody execute a new function. Only the global form of this takes that away:

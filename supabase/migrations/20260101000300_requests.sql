@@ -126,6 +126,27 @@ $$;
 
 comment on function private.caller_id() is 'The caller. Raises PT401 not_signed_in.';
 
+create function private.is_admin()
+returns boolean
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select coalesce(
+    nullif(current_setting('request.jwt.claims', true), '')::jsonb #> '{app_metadata,role}'
+    = '"admin"',
+    false
+  );
+$$;
+
+comment on function private.is_admin() is
+'Whether the JWT says that its owner, if it has one, is an administrator: app_metadata.role is '
+'admin.';
+
+-- A policy asks it, as private.caller().
+grant execute on function private.is_admin() to authenticated;
+
 create function private.require_admin()
 returns void
 language plpgsql
@@ -145,7 +166,7 @@ begin
     return;
   end if;
   perform private.caller_id();
-  if v_claims #> '{app_metadata,role}' is distinct from '"admin"' then
+  if not private.is_admin() then
     raise sqlstate 'PT403' using
       message = 'admin_only',
       detail = 'This is for administrators.',
@@ -249,6 +270,25 @@ $$;
 comment on function private.check_user_id(text, text) is
 'Raises PT413 payload_too_large or PT422 invalid_argument for what no caller''s sub can be.';
 
+create function private.check_name(argument text, value text)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  perform private.check_text(argument, value);
+  if value is null or value = '' then
+    perform private.raise_invalid_argument(argument, 'has to be a text of 1 to 512 characters');
+  end if;
+end
+$$;
+
+comment on function private.check_name(text, text) is
+'Raises PT413 payload_too_large or PT422 invalid_argument for a text that is null, empty or over '
+'512 characters.';
+
 create function private.check_given(argument text, is_given boolean)
 returns void
 language plpgsql
@@ -266,14 +306,31 @@ $$;
 comment on function private.check_given(text, boolean) is
 'Raises PT422 invalid_argument for an argument that is null and may not be.';
 
-create function private.is_amount(value numeric)
-returns boolean
-language sql
+create function private.digest(value text)
+returns bytea
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select value >= 0 and value < 1e100 and scale(value) <= 100;
+begin
+  return sha256(convert_to(value, 'UTF8'));
+end
+$$;
+
+comment on function private.digest(text) is
+'Stands for a text in an index: two of 512 characters may be longer than an entry can be.';
+
+create function private.is_amount(value numeric)
+returns boolean
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  return value >= 0 and value < 1e100 and scale(value) <= 100;
+end
 $$;
 
 comment on function private.is_amount(numeric) is

@@ -16,9 +16,7 @@ create table public.plans (
   ),
   constraint limit_is_not_negative check (limit_seconds >= 0),
   constraint near_limit_is_not_negative check (near_limit_seconds >= 0),
-  constraint credits_are_finite_and_not_negative check (
-    credits_per_period >= 0 and credits_per_period < 'Infinity'
-  )
+  constraint credits_are_an_amount check (private.is_amount(credits_per_period))
 );
 
 comment on table public.plans is

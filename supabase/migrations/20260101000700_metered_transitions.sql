@@ -34,31 +34,30 @@ comment on function private.announce_usage(text, text, uuid, timestamptz, jsonb)
 'Sends a session:* event with the whole state to the user''s topic, without the end token, and '
 'returns that state.';
 
-create function private.announce_deadline(session public.usage_sessions, at timestamptz)
+create function private.announce_deadline(deadline timestamptz, at timestamptz)
 returns void
 language sql
 security invoker
 set search_path = ''
 as $$
   select realtime.send(
-    jsonb_build_object('at', at, 'deadline', least(session.expires_at, session.cap_at)),
-    'deadline:changed',
-    'worker',
-    true
+    jsonb_build_object('at', at, 'deadline', deadline), 'deadline:changed', 'worker', true
   );
 $$;
 
-comment on function private.announce_deadline(public.usage_sessions, timestamptz) is
+comment on function private.announce_deadline(timestamptz, timestamptz) is
 'Tells the worker of a deadline that may be nearer than those it knows of.';
 
 create function private.record_transition(user_id text, at timestamptz)
 returns void
-language sql
+language plpgsql
 security invoker
 set search_path = ''
 as $$
+begin
   update public.accounts set version = version + 1, changed_at = at
   where accounts.user_id = record_transition.user_id;
+end
 $$;
 
 comment on function private.record_transition(text, timestamptz) is
@@ -471,7 +470,7 @@ begin
   insert into public.usage_sessions select v_session.*;
   perform private.open_stretch(v_session);
   perform private.record_transition(user_id, v_turn.at);
-  perform private.announce_deadline(v_session, v_turn.at);
+  perform private.announce_deadline(least(v_session.expires_at, v_session.cap_at), v_turn.at);
   return private.announce_usage('session:created', user_id, v_session.id, v_turn.at);
 end
 $$;
@@ -512,7 +511,7 @@ begin
   perform private.store_session(session);
   perform private.open_stretch(session);
   perform private.record_transition(session.user_id, at);
-  perform private.announce_deadline(session, at);
+  perform private.announce_deadline(least(session.expires_at, session.cap_at), at);
   return private.announce_usage('session:updated', session.user_id, session.id, at);
 end
 $$;

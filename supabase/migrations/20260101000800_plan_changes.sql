@@ -29,7 +29,7 @@ begin
     end if;
     perform private.store_session(v_session);
     if v_session.cap_at < v_deadline then
-      perform private.announce_deadline(v_session, v_turn.at);
+      perform private.announce_deadline(v_session.cap_at, v_turn.at);
     end if;
   end if;
   perform private.record_transition(user_id, v_turn.at);

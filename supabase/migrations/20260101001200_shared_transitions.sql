@@ -275,10 +275,7 @@ begin
   insert into private.rooms (session_id, invite_hash, created_at, check_at)
   values (v_room.id, private.invite_hash(v_room.invite_code), v_room.created_at, v_check_at);
   perform private.enter_room(v_room.id, v_caller, display_name, v_room.created_at);
-  perform realtime.send(
-    jsonb_build_object('at', v_room.created_at, 'deadline', v_check_at),
-    'deadline:changed', 'worker', true
-  );
+  perform private.announce_deadline(v_check_at, v_room.created_at);
   return v_room;
 end
 $$;

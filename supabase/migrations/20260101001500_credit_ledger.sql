@@ -166,7 +166,7 @@ comment on column private.credit_balances.balance is
 'Sum of what is left of the lots in live_lots, less the overdraft.';
 comment on column private.credit_balances.held is 'Sum of the holds whose status is live.';
 comment on column private.credit_balances.next_due_at is
-'When the first of the live lots and holds runs out; infinity = none does.';
+'No live lot or hold runs out before this; infinity = none does.';
 comment on column private.credit_balances.period is 'The plan''s period that the bounds are of.';
 comment on column private.credit_balances.plan_credits is
 'The most that plans granted in this period.';
@@ -206,7 +206,6 @@ create table public.credit_purchases (
   status text not null,
   created_at timestamptz not null,
   completed_at timestamptz,
-  constraint a_reference_of_a_provider_is_one_purchase unique (provider, provider_ref),
   constraint credits_are_a_positive_amount check (credits > 0 and credits < 'Infinity'),
   constraint amount_is_not_negative check (amount >= 0 and amount < 'Infinity'),
   constraint currency_is_three_capital_letters check (currency ~ '^[A-Z]{3}$'),
@@ -222,6 +221,8 @@ comment on table public.credit_purchases is
 comment on column public.credit_purchases.completed_at is
 'When it was first known to be paid; null for one that never was.';
 
+create unique index credit_purchases_one_per_reference
+on public.credit_purchases (private.digest(provider_ref), private.digest(provider));
 create index credit_purchases_newest_first
 on public.credit_purchases (user_id, created_at desc, id desc);
 
@@ -252,7 +253,8 @@ create table private.idempotency_keys (
   request_hash bigint not null,
   answer jsonb not null,
   created_at timestamptz not null,
-  primary key (user_id, key)
+  key_digest bytea not null generated always as (private.digest(key)) stored,
+  primary key (user_id, key_digest)
 );
 
 comment on table private.idempotency_keys is

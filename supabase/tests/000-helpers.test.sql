@@ -40,6 +40,49 @@ returns void language sql set search_path = '' as $$
 $$;
 comment on function tests.sign_out() is 'From here on the owner of the schema acts again.';
 
+create or replace function tests.age_credits(user_id text, by interval)
+returns void language plpgsql set search_path = '' as $$
+begin
+  perform private.lock_account(age_credits.user_id);
+  update public.credit_grants as g
+  set created_at = private.later(g.created_at, -by), expires_at = private.later(g.expires_at, -by)
+  where g.user_id = age_credits.user_id;
+  update private.live_lots as l
+  set created_at = private.later(l.created_at, -by), expires_at = private.later(l.expires_at, -by)
+  where l.user_id = age_credits.user_id;
+  update public.credit_usage as u set created_at = private.later(u.created_at, -by)
+  where u.user_id = age_credits.user_id;
+  update private.overdrafts as o set created_at = private.later(o.created_at, -by)
+  where o.user_id = age_credits.user_id;
+  update public.credit_holds as h
+  set created_at = private.later(h.created_at, -by), expires_at = private.later(h.expires_at, -by)
+  where h.user_id = age_credits.user_id;
+  update private.credit_balances as b
+  set
+    next_due_at = private.later(b.next_due_at, -by),
+    period_started_at = private.later(b.period_started_at, -by),
+    period_ends_at = private.later(b.period_ends_at, -by),
+    last_used_at = private.later(b.last_used_at, -by)
+  where b.user_id = age_credits.user_id;
+  update public.credit_purchases as p
+  set
+    created_at = private.later(p.created_at, -by),
+    completed_at = private.later(p.completed_at, -by)
+  where p.user_id = age_credits.user_id;
+  update public.usage_logs as l
+  set created_at = private.later(l.created_at, -by), refunded_at = private.later(l.refunded_at, -by)
+  where l.user_id = age_credits.user_id;
+  update private.thread_totals as t set last_used_at = private.later(t.last_used_at, -by)
+  where t.user_id = age_credits.user_id;
+  update private.usage_refunds as r set created_at = private.later(r.created_at, -by)
+  where r.user_id = age_credits.user_id;
+  update private.idempotency_keys as k set created_at = private.later(k.created_at, -by)
+  where k.user_id = age_credits.user_id;
+end
+$$;
+comment on function tests.age_credits(text, interval) is
+'The part of tests.age that is about credits and usage logs. Answers that are kept for a retry stay as they were.';
+
 create or replace function tests.age(user_id text, by interval)
 returns void language plpgsql set search_path = '' as $$
 declare
@@ -101,6 +144,7 @@ begin
     session_end = private.later(s.session_end, -by),
     last_seen_at = private.later(s.last_seen_at, -by)
   where s.user_id = age.user_id;
+  perform tests.age_credits(age.user_id, by);
 end
 $$;
 comment on function tests.age(text, interval) is
@@ -138,6 +182,37 @@ end
 $$;
 comment on function tests.age_room(uuid, interval) is
 'Lets time pass for one room: all that is stored of it is that much older, its tombstone included.';
+
+create or replace function tests.log_usage(
+  user_id text, credits numeric default 1, tokens integer default 0, age interval default '0',
+  xact_id xid8 default pg_current_xact_id(), thread_id text default null
+)
+returns uuid language plpgsql set search_path = '' as $$
+declare
+  v_id uuid := gen_random_uuid();
+begin
+  perform private.ensure_account(log_usage.user_id);
+  insert into public.usage_logs (
+    id, user_id, thread_id, kind, prompt_tokens, completion_tokens, credits, metadata, created_at, xact_id
+  )
+  values (
+    v_id, log_usage.user_id, log_usage.thread_id, 'completion', tokens, tokens, log_usage.credits, '{}',
+    private.later(clock_timestamp(), -age), log_usage.xact_id
+  );
+  return v_id;
+end
+$$;
+comment on function tests.log_usage(text, numeric, integer, interval, xid8, text) is
+'A log and nothing else: no charge, no totals. Of a transaction long ago when told so, so that a rollup may count it.';
+
+create or replace function tests.overview_row(user_id text)
+returns jsonb language sql stable set search_path = '' as $$
+  select r
+  from public.get_usage_overview(page_size => 200) as o
+  cross join lateral jsonb_array_elements(o.rows) as r
+  where r ->> 'user_id' = overview_row.user_id;
+$$;
+comment on function tests.overview_row(text) is 'Somebody''s row of the usage page, of a world that fits on one page.';
 
 grant execute on all functions in schema tests to anon, authenticated, service_role;
 
