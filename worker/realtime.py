@@ -1,4 +1,4 @@
-"""The private channel `worker`: hints of nearer deadlines. Losing it costs latency only."""
+"""The private channel `worker`: hints of nearer deadlines and of usage to announce. Losing it costs latency only."""
 
 import asyncio
 import contextlib
@@ -20,6 +20,7 @@ log = structlog.get_logger()
 
 TOPIC = "worker"
 DEADLINE_CHANGED = "deadline:changed"
+USAGE_CHANGED = "usage:changed"
 ECHO = "worker:echo"
 ECHO_INTERVAL_S = 10.0
 ECHO_TIMEOUT_S = 5.0
@@ -121,6 +122,8 @@ class Realtime:
         payload = message.get("payload") or {}
         if message["event"] == DEADLINE_CHANGED:
             self._on_deadline(_instant(payload.get("deadline")))
+        elif message["event"] == USAGE_CHANGED:
+            self._on_deadline(None)
         elif message["event"] == ECHO and (echo := self._echoes.get(str(payload.get("nonce")))):
             echo.set()
 

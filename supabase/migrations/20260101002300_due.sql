@@ -107,19 +107,40 @@ declare
   v_run_by text := case session_user when 'hourglass_worker' then 'worker' else 'cron' end;
   v_metered record := private.close_due_sessions(batch);
   v_rooms record := private.expire_due_rooms(batch);
+  v_credits record := private.expire_due_credits(batch);
+  v_counted record;
+  v_look_at timestamptz;
 begin
-  done_count := v_metered.closed_count + v_rooms.done_count
+  done_count := v_metered.closed_count + v_rooms.done_count + v_credits.done_count
     + private.run_due_cleanup(batch, v_run_by);
+  -- Counting takes its time, and what was ended above is locked and untold until this commits: the
+  -- worker comes again at once.
+  if v_run_by = 'worker' and done_count > 0 then
+    next_deadline_at := clock_timestamp();
+    return;
+  end if;
+  v_counted := private.roll_up_usage(batch * 10);
+  -- Between two batches of a worker that catches up, the totals would cost more than the batch.
+  if v_run_by = 'cron' or (v_counted.next_deadline_at <= clock_timestamp()) is not true then
+    select a.next_deadline_at into v_look_at from private.announce_overview() as a;
+  end if;
+  done_count := done_count + v_counted.done_count;
   next_deadline_at := least(
-    v_metered.next_deadline_at, v_rooms.next_deadline_at, private.next_cleanup_at()
+    v_metered.next_deadline_at,
+    v_rooms.next_deadline_at,
+    v_credits.next_deadline_at,
+    private.next_cleanup_at(),
+    v_counted.next_deadline_at,
+    v_look_at
   );
 end
 $$;
 
 comment on function private.run_due(integer) is
 'Does what is due, up to `batch` of each kind: ends metered sessions, warns and expires rooms, '
-'removes dead ones. Idempotent; skips what somebody else has locked, so that any number may run at '
-'once. Answers how much it did and the next deadline of all kinds: one in the past means that '
+'removes dead ones, books credits that ran out, counts usage (10 logs for one of the others) and '
+'announces its totals. Idempotent; skips what somebody else has locked, so that any number may run '
+'at once. Answers how much it did and the next deadline of all kinds: one in the past means that '
 'there is more to do. Definer: the worker cannot write tables.';
 
 grant execute on function private.run_due(integer) to hourglass_worker;

@@ -11,6 +11,17 @@ using (
 comment on policy hourglass_user_topic_select_own on realtime.messages is
 'user:<sub> is heard by that user.';
 
+create policy hourglass_admin_topic_select_admin on realtime.messages for select to authenticated
+using (
+  realtime.messages.extension = 'broadcast'
+  and (select realtime.topic()) = 'admin:usage'
+  and (select private.caller()) is not null
+  and (select private.is_admin())
+);
+
+comment on policy hourglass_admin_topic_select_admin on realtime.messages is
+'admin:usage is heard by administrators.';
+
 create policy hourglass_room_topic_select_in on realtime.messages for select to authenticated
 using (
   realtime.messages.extension in ('broadcast', 'presence')

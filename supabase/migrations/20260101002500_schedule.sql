@@ -11,6 +11,19 @@ select cron.schedule(
   'select private.remove_old_user_sessions(10000)'
 );
 select cron.schedule(
-  'hourglass-make-event-partitions', '5 0 * * *', 'select private.make_event_partitions(4)'
+  'hourglass-make-event-partitions',
+  '5 0 * * *',
+  'select private.make_partitions(''session_events'', ''week'', 4)'
+);
+select cron.schedule(
+  'hourglass-make-usage-log-partitions',
+  '10 0 * * *',
+  'select private.make_partitions(''usage_logs'', ''month'', 3)'
 );
 select cron.schedule('hourglass-drop-old-events', '15 0 * * *', 'select private.drop_old_events()');
+select cron.schedule(
+  'hourglass-forget-old-keys', '*/15 * * * *', 'select private.forget_old_keys(10000)'
+);
+select cron.schedule(
+  'hourglass-drop-old-usage-logs', '20 0 * * *', 'select private.drop_old_usage_logs()'
+);

@@ -11,8 +11,19 @@ insert into api values
   ('cleanup_inactive_sessions', 'service_role'),
   ('create_reading_session', 'authenticated,service_role'),
   ('end_reading_session', 'authenticated,service_role'),
+  ('get_credit_balance', 'authenticated,service_role'),
+  ('grant_credits', 'service_role'),
+  ('hold_credits', 'service_role'),
+  ('record_purchase', 'service_role'),
+  ('record_usage', 'service_role'),
+  ('record_usage_batch', 'service_role'),
+  ('refund_usage', 'service_role'),
+  ('release_hold', 'service_role'),
   ('get_cleanup_stats', 'authenticated,service_role'),
   ('get_session_analytics', 'authenticated,service_role'),
+  ('get_subscription_summary', 'authenticated,service_role'),
+  ('get_thread_usage', 'authenticated,service_role'),
+  ('get_usage_overview', 'authenticated,service_role'),
   ('get_usage_state', 'authenticated,service_role'),
   ('get_user_session_stats', 'authenticated,service_role'),
   ('heartbeat_usage_session', 'authenticated,service_role'),
@@ -20,6 +31,7 @@ insert into api values
   ('join_session', 'authenticated,service_role'),
   ('leave_session', 'authenticated,service_role'),
   ('list_participants', 'authenticated,service_role'),
+  ('list_usage_logs', 'authenticated,service_role'),
   ('list_usage_sessions', 'authenticated,service_role'),
   ('log_session_event', 'authenticated,service_role'),
   ('log_session_events', 'authenticated,service_role'),
@@ -47,8 +59,8 @@ select results_eq(
   from pg_proc as p cross join lateral aclexplode(p.proacl) as a
   where p.pronamespace = 'private'::regnamespace and a.grantee <> p.proowner order by 1, 2$$,
   $$values
-    ('caller', 'authenticated'), ('hears_room', 'authenticated'), ('rooms_of_caller', 'authenticated'),
-    ('run_due', 'hourglass_worker')$$,
+    ('caller', 'authenticated'), ('hears_room', 'authenticated'), ('is_admin', 'authenticated'),
+    ('rooms_of_caller', 'authenticated'), ('run_due', 'hourglass_worker')$$,
   'schema private: the sweeps by the worker, and what policies ask'
 );
 select is_empty(

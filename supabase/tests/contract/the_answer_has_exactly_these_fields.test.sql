@@ -1,5 +1,5 @@
 begin;
-select plan(7);
+select plan(9);
 
 select results_eq(
   $$select attname::text collate "default", format_type(atttypid, atttypmod) from pg_attribute
@@ -92,6 +92,51 @@ select results_eq(
       'is_active boolean, joined_at timestamp with time zone, last_seen_at timestamp with time zone, '
       'left_at timestamp with time zone')$$,
   'the answers about rooms'
+);
+
+select results_eq(
+  $$select a.attrelid::regclass::text collate "default",
+    string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' order by a.attnum) collate "default"
+  from pg_attribute as a
+  where a.attnum > 0 and not a.attisdropped and a.attrelid in (
+    'usage_receipt'::regclass, 'credit_balance'::regclass, 'credit_grants'::regclass, 'credit_holds'::regclass,
+    'credit_purchases'::regclass
+  )
+  group by a.attrelid order by 1$$,
+  $$values
+    ('credit_balance', 'balance numeric, held numeric, available numeric, expiring_next numeric, '
+      'expires_next_at timestamp with time zone, used_this_period numeric, version bigint'),
+    ('credit_grants', 'id uuid, user_id text, source text, credits numeric, remaining numeric, '
+      'priority integer, expires_at timestamp with time zone, created_at timestamp with time zone'),
+    ('credit_holds', 'id uuid, user_id text, credits numeric, status text, '
+      'expires_at timestamp with time zone, created_at timestamp with time zone'),
+    ('credit_purchases', 'id uuid, user_id text, credits numeric, amount numeric, currency text, '
+      'provider text, provider_ref text, status text, created_at timestamp with time zone, '
+      'completed_at timestamp with time zone'),
+    ('usage_receipt', 'usage_log_id uuid, user_id text, thread_id text, credits numeric, lots jsonb, '
+      'balance numeric, available numeric, version bigint, created_at timestamp with time zone, '
+      'refunded_at timestamp with time zone')$$,
+  'the answers about credits'
+);
+
+select results_eq(
+  $$select a.attrelid::regclass::text collate "default",
+    string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' order by a.attnum) collate "default"
+  from pg_attribute as a
+  where a.attnum > 0 and a.attrelid in (
+    'subscription_summary'::regclass, 'thread_usage'::regclass, 'usage_overview'::regclass
+  )
+  group by a.attrelid order by 1$$,
+  $$values
+    ('subscription_summary', 'plan_id text, plan_name text, period_started_at timestamp with time zone, '
+      'period_ends_at timestamp with time zone, limit_seconds integer, used_seconds integer, '
+      'remaining_seconds integer, credits_per_period numeric, credits_used numeric, balance numeric, '
+      'available numeric, server_time timestamp with time zone'),
+    ('thread_usage', 'thread_id text, credits numeric, prompt_tokens bigint, completion_tokens bigint, '
+      'total_tokens bigint, requests bigint, last_used_at timestamp with time zone'),
+    ('usage_overview', 'rows jsonb, total_rows bigint, total_users bigint, total_requests bigint, '
+      'total_tokens bigint, total_credits numeric, total_revenue jsonb, fresh_as_of timestamp with time zone')$$,
+  'the answers about usage'
 );
 
 select * from finish();

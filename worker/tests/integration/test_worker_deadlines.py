@@ -20,6 +20,15 @@ def test_a_hint_brings_the_sweep_to_the_deadline(
     assert max(lateness) < timedelta(seconds=FALLBACK_S / 3)
 
 
+def test_a_hint_brings_the_sweep_to_the_end_of_a_hold(
+    stack: Stack, clients: Clients, running: ExitStack, tmp_path: Path
+) -> None:
+    worker = Worker(stack, tmp_path).run(running)
+    worker.hear_all("leader.gained", "realtime.joined")
+    lateness = [clients.hold_lateness(clients.hold()) for _ in range(3)]
+    assert timedelta() < min(lateness) <= max(lateness) < timedelta(seconds=FALLBACK_S / 3)
+
+
 def test_without_realtime_the_fallback_closes(
     stack: Stack, clients: Clients, running: ExitStack, tmp_path: Path
 ) -> None:

@@ -129,6 +129,29 @@ class Clients:
         lateness: datetime.timedelta = row["lateness"]
         return lateness
 
+    def hold(self) -> str:
+        """Holds credits for a second, for somebody new; returns who."""
+        user_id = str(uuid.uuid4())
+        service = Person(self._connection, "", role="service_role")
+        for deed in (
+            service.call("grant_credits", user_id=user_id, credits=1),
+            service.call("hold_credits", user_id=user_id, credits=1, ttl=datetime.timedelta(seconds=1)),
+        ):
+            assert deed.sqlstate is None, deed
+        return user_id
+
+    def hold_lateness(self, user_id: str) -> datetime.timedelta:
+        """Waits until the end of the hold is stored; how long after it the user was told, by the database's clock."""
+        query = """select (m.payload ->> 'at')::timestamptz - h.expires_at as lateness
+            from public.credit_holds as h
+            inner join realtime.messages as m on m.topic = 'user:' || h.user_id and m.event = 'credits:changed'
+            where h.user_id = %s and h.status = 'expired' order by lateness desc limit 1"""
+        wait_until("the hold's end is stored", lambda: bool(fetch(self._connection, query, user_id)))
+        row = self._connection.execute(query, [user_id]).fetchone()
+        assert row is not None
+        lateness: datetime.timedelta = row["lateness"]
+        return lateness
+
     def backends(self) -> int:
         """How many connections workers have."""
         query = "select count(*) as count from pg_stat_activity where application_name = 'hourglass-worker'"
