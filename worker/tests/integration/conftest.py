@@ -7,6 +7,7 @@ import pytest
 
 from local_stack.config import Stack
 from worker.tests.integration import sdk_client
+from worker.tests.integration.credit_world import CreditWorld
 from worker.tests.integration.metered_calls import connect
 from worker.tests.integration.metered_crowd import Crowd
 from worker.tests.integration.metered_world import World
@@ -18,6 +19,13 @@ CROWD = 50
 @pytest.fixture(scope="module")
 def world(stack: Stack) -> Iterator[World]:
     world = World.prepare(stack.db_url)
+    with world.connection:
+        yield world
+
+
+@pytest.fixture(scope="module")
+def credit_world(stack: Stack) -> Iterator[CreditWorld]:
+    world = CreditWorld.prepare(stack.db_url)
     with world.connection:
         yield world
 
