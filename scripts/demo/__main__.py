@@ -13,11 +13,11 @@ import httpx
 import psycopg
 from postgrest import APIError
 
-from demo import metered, rooms, sessions
+from demo import agent, metered, rooms, sessions
 from demo.story import BrokenPromiseError
 
 SETTINGS = ("API_URL", "ANON_KEY", "SERVICE_ROLE_KEY", "JWT_SECRET", "DB_URL")
-STORIES = (metered.tell, sessions.tell, rooms.tell)
+STORIES = (metered.tell, sessions.tell, rooms.tell, agent.tell)
 
 
 async def main() -> int:

@@ -7,38 +7,33 @@ import asyncio
 import os
 import sys
 import time
-import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import httpx
 import jwt
-from postgrest import APIError
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
+from demo.caller import Caller
 from demo.channel import Channel, Payload
-from demo.story import BrokenPromiseError, clock, expect, instant, say
+from demo.story import SOON, clock, expect, instant, say
 
 TOKEN_LIFE_S = 3600
-LONGEST_SHOWN = 24
 GO = "go"
 
 State = dict[str, Any]
 
 
-class Device:
+class Device(Caller):
     """A signed-in client: calls are made with the user's own token, events come by WebSocket."""
 
     def __init__(self, name: str, user_id: str, client: AsyncClient, http: httpx.AsyncClient) -> None:
-        self.name = name
+        super().__init__(name, client)
         self.user_id = user_id
-        self._client = client
         self._http = http
         self._channels: list[Channel] = []
-        self._clock_lead = timedelta(0)  # of the server's clock over this machine's
-        self.sent_at = self.now()
 
     @classmethod
     async def sign_in(cls, name: str, user_id: str) -> Self:
@@ -50,9 +45,6 @@ class Device:
         await client.realtime.set_auth(token)
         return cls(name, user_id, client, http)
 
-    def now(self) -> datetime:
-        return datetime.now(UTC) + self._clock_lead
-
     @property
     def latencies(self) -> list[timedelta]:
         return [latency for channel in self._channels for latency in channel.latencies]
@@ -61,51 +53,31 @@ class Device:
         """Joins the user's own private channel."""
         await self._join(f"user:{self.user_id}", None)
         asked_at = datetime.now(UTC)
-        state = await self._rpc("get_usage_state", {})
+        state = await self.rpc("get_usage_state", {})
         self._clock_lead = instant(state["server_time"]) - (asked_at + (datetime.now(UTC) - asked_at) / 2)
 
     async def enter(self, topic: str) -> Channel:
         """Joins the private channel of a room."""
         return await self._join(topic, self.user_id)
 
-    async def ask(self, function: str, *, shows: tuple[str, ...] = (), **arguments: Any) -> Any:
-        """Calls it, and prints these fields of the answer, or all of a short one."""
-        self.sent_at = self.now()
-        answer = await self._rpc(function, arguments)
-        outcome = ", ".join(f"{field} {answer[field]}" for field in shows) if shows else _short(answer)
-        say("call", self.name, _call(function, arguments), self.now() - self.sent_at, outcome)
-        return answer
-
     async def call(self, function: str, **arguments: Any) -> State:
         """Calls what answers a usage state and checks what every such answer promises."""
         self.sent_at = self.now()
-        state: State = await self._rpc(function, arguments)
+        state: State = await self.rpc(function, arguments)
         outcome = f"{state['status']}, {clock(state['time_remaining_seconds'])} left, version {state['version']}"
-        say("call", self.name, _call(function, arguments), self.now() - self.sent_at, outcome)
+        self._say(function, arguments, outcome)
         used, limit = state["total_usage_seconds"], state["limit_seconds"]
         expect(state["time_remaining_seconds"] == max(limit - used, 0), "what remains is the limit less what is used")
         expect(state["is_active"] == (state["status"] == "active"), "is_active follows the status")
         return state
 
     async def sessions(self) -> list[dict[str, Any]]:
-        listed: list[dict[str, Any]] = await self._rpc("list_usage_sessions", {})
+        listed: list[dict[str, Any]] = await self.rpc("list_usage_sessions", {})
         return listed
 
     async def rows(self, table: str, order: str) -> list[Any]:
         """What this user may read of a table."""
         return (await self._client.table(table).select("*").order(order).execute()).data
-
-    async def be_refused(self, code: str, slug: str, function: str, **arguments: Any) -> None:
-        """Makes a call that has to fail in this way."""
-        self.sent_at = self.now()
-        try:
-            await self._rpc(function, arguments)
-        except APIError as error:
-            outcome = f"refused: {error.code} {error.message}"
-            say("call", self.name, _call(function, arguments), self.now() - self.sent_at, outcome)
-            expect((error.code, error.message) == (code, slug), f"{function} is refused with {code} {slug}")
-        else:
-            raise BrokenPromiseError(f"{function} is refused with {code} {slug}")
 
     async def hear(self, name: str, since: datetime, within: timedelta) -> State:
         """The next event on the user's own channel; it has to be this one. Returns the usage state inside."""
@@ -118,6 +90,10 @@ class Device:
         expect(payload["version"] == state["version"], "the version of an event is that of the state inside")
         expect("end_token" not in state, "no event carries the end token")
         return state
+
+    async def hear_of(self, name: str, since: datetime, shown: Callable[[Payload], str]) -> Payload:
+        """The next event on the user's own channel, which is no session's; it has to be this one."""
+        return await self._channels[0].hear(name, since, SOON, shown)
 
     def heard_nothing(self) -> bool:
         return all(channel.heard_nothing() for channel in self._channels)
@@ -132,31 +108,6 @@ class Device:
         say("join", self.name, topic, channel.joined_at - began, "subscribed")
         self._channels.append(channel)
         return channel
-
-    async def _rpc(self, function: str, arguments: dict[str, Any]) -> Any:
-        return (await self._client.rpc(function, arguments).execute()).data
-
-
-def _call(function: str, arguments: dict[str, Any]) -> str:
-    return f"{function}({', '.join(f'{name}={_short(value)}' for name, value in arguments.items())})"
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, list):
-        return f"[{len(value)} rows]"
-    is_long = isinstance(value, str) and len(value) > LONGEST_SHOWN
-    return repr(f"{value[:8]}…" if is_long else value)
-
-
-async def enrol(name: str, plan: str) -> str:
-    """Makes an account as a back end would; returns the user's id."""
-    user_id = f"{name.lower()}-{uuid.uuid4().hex[:8]}"
-    async with httpx.AsyncClient() as http:
-        options = AsyncClientOptions(httpx_client=http)
-        back_end = await acreate_client(os.environ["API_URL"], os.environ["SERVICE_ROLE_KEY"], options)
-        account = {"user_id": user_id, "plan_id": plan, "display_name": name, "email": f"{user_id}@example.com"}
-        await back_end.rpc("set_account", account).execute()
-    return user_id
 
 
 @asynccontextmanager

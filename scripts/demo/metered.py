@@ -9,7 +9,8 @@ from datetime import timedelta
 
 import psycopg
 
-from demo.client import GO, Device, enrol, signed_in
+from demo.caller import enrol
+from demo.client import GO, Device, signed_in
 from demo.story import PUNCTUAL, SOON, BrokenPromiseError, chapter, clock, expect, instant
 
 SHORT_TTL = timedelta(seconds=3)

@@ -6,8 +6,9 @@ from typing import Any
 
 import psycopg
 
+from demo.caller import enrol
 from demo.channel import Channel, Payload
-from demo.client import Device, enrol, signed_in
+from demo.client import Device, signed_in
 from demo.story import PUNCTUAL, SOON, chapter, expect, instant
 
 LEAD = timedelta(seconds=1)  # so much is left when time has passed

@@ -7,7 +7,8 @@ from typing import Any
 
 import httpx
 
-from demo.client import Device, enrol, signed_in
+from demo.caller import enrol
+from demo.client import Device, signed_in
 from demo.story import chapter, expect, instant, say
 
 SECTIONS = ["library", "reader"]

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 SOON = timedelta(seconds=2)  # for an event of a call
 PUNCTUAL = timedelta(seconds=5)  # for a deadline that nobody calls for
 PATIENCE_S = 30.0
+WIDTH = 68  # of what was called or heard
 
 
 class BrokenPromiseError(Exception):
@@ -21,7 +22,7 @@ def chapter(title: str) -> None:
 
 
 def say(kind: str, who: str, what: str, took: timedelta, outcome: str) -> None:
-    print(f"  {kind:5}  {who:6}  {what:68}  {took / timedelta(milliseconds=1):6.1f} ms  {outcome}", flush=True)
+    print(f"  {kind:5}  {who:6}  {what:{WIDTH}}  {took / timedelta(milliseconds=1):6.1f} ms  {outcome}", flush=True)
 
 
 def instant(text: str) -> datetime:
