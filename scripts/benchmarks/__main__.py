@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import batches, calls, cleaning, database, events, histories, presence, report, sweep
+from benchmarks import batches, calls, charges, cleaning, database, events, histories, presence, report, sweep
 from benchmarks.scale import FULL, QUICK, Scale
 from local_stack.processes import StackError
 from local_stack.testing import TemporaryStack, temporary_stack
@@ -20,6 +20,7 @@ PARTS: dict[str, Callable[[TemporaryStack, Scale], Iterator[report.Row]]] = {
     "batches": batches.measure,
     "histories": histories.measure,
     "cleaning": cleaning.measure,
+    "charges": charges.measure,
 }
 NOTES = """\
 Each baseline was measured in this run, in turn with what it is compared to, on a database with default durability.

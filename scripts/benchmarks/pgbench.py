@@ -26,9 +26,9 @@ class Run:
     per_second: float  # the warm-up left out
 
 
-def run(url: str, script: Path, seconds: int, **variables: int) -> Run:
-    """Runs the script with prepared statements on every client for so long. Raises StackError if one fails."""
-    command = [*_command(script, WARM_UP_S + seconds, variables), f"--progress={WARM_UP_S}", url]
+def run(url: str, script: Path, seconds: int, clients: int = CLIENTS, **variables: int) -> Run:
+    """Runs the script with prepared statements on so many clients for so long. Raises StackError if one fails."""
+    command = [*_command(script, WARM_UP_S + seconds, variables, clients), f"--progress={WARM_UP_S}", url]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise StackError(f"pgbench failed on {script.name}:\n{done.stderr}")
@@ -66,9 +66,9 @@ def running(url: str, script: Path, rate: int, **variables: int) -> Iterator[lis
             transactions += map(_transaction, log.read_text().splitlines())
 
 
-def _command(script: Path, seconds: int, variables: Mapping[str, int]) -> list[str]:
+def _command(script: Path, seconds: int, variables: Mapping[str, int], clients: int = CLIENTS) -> list[str]:
     command = [str(programs() / "pgbench"), "--no-vacuum", "--protocol=prepared", f"--file={script}"]
-    command += [f"--client={CLIENTS}", f"--jobs={THREADS}", f"--time={seconds}"]
+    command += [f"--client={clients}", f"--jobs={THREADS}", f"--time={seconds}"]
     return command + [f"--define={name}={value}" for name, value in variables.items()]
 
 

@@ -18,6 +18,17 @@ select set_config('role', 'authenticated', true),
 %s
 \endpipeline
 """
+AS_SERVICE = r"""
+\startpipeline
+select set_config('role', 'service_role', true), set_config('request.jwt.claims', '{"role":"service_role"}', true);
+%s
+\endpipeline
+"""
+AT_ONCE = r"""
+\startpipeline
+%s
+\endpipeline
+"""
 
 
 def write(folder: Path, name: str, text: str) -> Path:
@@ -35,9 +46,11 @@ class Script:
     url: str
     path: Path
     round_s: int
+    users: int = USERS
+    clients: int = pgbench.CLIENTS
 
     def run(self) -> pgbench.Run:
-        return pgbench.run(self.url, self.path, self.round_s, users=USERS)
+        return pgbench.run(self.url, self.path, self.round_s, self.clients, users=self.users)
 
     def per_second(self) -> float:
         return self.run().per_second
