@@ -7,7 +7,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import batches, calls, charges, cleaning, database, events, histories, presence, report, sweep
+from benchmarks import (
+    batches,
+    calls,
+    changes,
+    charge_batches,
+    charges,
+    cleaning,
+    database,
+    events,
+    histories,
+    presence,
+    report,
+    sweep,
+    usage,
+)
 from benchmarks.scale import FULL, QUICK, Scale
 from local_stack.processes import StackError
 from local_stack.testing import TemporaryStack, temporary_stack
@@ -21,6 +35,9 @@ PARTS: dict[str, Callable[[TemporaryStack, Scale], Iterator[report.Row]]] = {
     "histories": histories.measure,
     "cleaning": cleaning.measure,
     "charges": charges.measure,
+    "charge_batches": charge_batches.measure,
+    "changes": changes.measure,
+    "usage": usage.measure,
 }
 NOTES = """\
 Each baseline was measured in this run, in turn with what it is compared to, on a database with default durability.

@@ -28,7 +28,7 @@ Latencies = tuple[list[float], list[float]]  # of the events, of the bare messag
 
 def measure(stack: TemporaryStack, scale: Scale) -> Iterator[Row]:
     """Stops and caps, with few and many live sessions, while the API and the worker run."""
-    with database.connect(stack) as connection, _running(stack):
+    with database.connect(stack) as connection, running(stack):
         for live_count, stops in scale.stops.items():
             database.start_sessions(connection, live_count)
             yield from _rows("stop", live_count, asyncio.run(_stop(stack, live_count, stops)), {})
@@ -87,7 +87,7 @@ def _rows(cause: str, live_count: int, latencies: Latencies, targets: dict[tuple
 
 
 @contextlib.contextmanager
-def _running(stack: TemporaryStack) -> Iterator[None]:
+def running(stack: TemporaryStack) -> Iterator[None]:
     """The API, and a worker that leads and listens."""
     worker = stack.worker({"LOG_FORMAT": "json"})
     with contextlib.ExitStack() as undo:

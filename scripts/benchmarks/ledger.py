@@ -43,8 +43,14 @@ def give(connection: psycopg.Connection, users: int) -> None:
     with connection.transaction():
         connection.execute(CLEAR)
         database.make_users(connection, users, FAR_LIMIT_S)
+        fill(connection)
+    connection.execute(f"vacuum (analyze) {TABLES}".encode())
+    connection.execute("checkpoint")
+
+
+def fill(connection: psycopg.Connection) -> None:
+    """Gives plenty to every account."""
+    with connection.transaction():
         connection.execute("set local session_replication_role = replica")  # no foreign keys meanwhile
         for query in (LOTS, LIVE_LOTS, BALANCES):
             connection.execute(query.encode(), {"credits": PLENTY})
-    connection.execute(f"vacuum (analyze) {TABLES}".encode())
-    connection.execute("checkpoint")

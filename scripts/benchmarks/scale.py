@@ -24,6 +24,11 @@ class Scale:
     histories: tuple[int, int]  # tracked sessions of everybody: few, many
     dead_rooms: int
     cleanings: int
+    logs: tuple[int, ...]  # of everybody: from few to many
+    fetches: int
+    peer_fetches: int
+    counted: int
+    charges_s: int
     stops: dict[int, int]  # live sessions: stops measured
     caps: tuple[Caps, ...]
 
@@ -37,6 +42,11 @@ FULL = Scale(
     histories=(100_000, 1_000_000),
     dead_rooms=100_000,
     cleanings=1,
+    logs=(100_000, 1_000_000, 10_000_000),
+    fetches=200,
+    peer_fetches=3,
+    counted=100_000,
+    charges_s=30,
     stops={1: 300, 100: 300, 1000: 1000},
     caps=(Caps(1, 0, 40), Caps(100, 4, 3), Caps(1000, 10, 2)),
 )
@@ -49,6 +59,11 @@ QUICK = Scale(
     histories=(20_000, 200_000),
     dead_rooms=10_000,
     cleanings=1,
+    logs=(10_000, 100_000, 1_000_000),
+    fetches=40,
+    peer_fetches=1,
+    counted=20_000,
+    charges_s=10,
     stops={1: 50, 100: 100, 1000: 100},
     caps=(Caps(1, 0, 5), Caps(100, 4, 1), Caps(1000, 10, 1)),
 )
