@@ -23,8 +23,9 @@ select set_config('role', 'service_role', true), set_config('request.jwt.claims'
 BATCH = "select * from public.record_usage_batch(%s::jsonb)"
 SINGLE = """
 select public.record_usage(
-  user_id => %(user_id)s, credits => %(credits)s, model => %(model)s, prompt_tokens => %(prompt_tokens)s,
-  completion_tokens => %(completion_tokens)s, thread_id => %(thread_id)s
+  user_id => %(user_id)s, credits => %(credits)s::numeric, model => %(model)s,
+  prompt_tokens => %(prompt_tokens)s::integer, completion_tokens => %(completion_tokens)s::integer,
+  thread_id => %(thread_id)s
 )
 """
 # The barest that a back end can send: nothing is charged, and no JSON taken apart.
