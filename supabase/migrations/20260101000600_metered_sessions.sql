@@ -241,19 +241,24 @@ create function private.sum_of_intervals(
   user_id text, period_started_at timestamptz, period_ends_at timestamptz
 )
 returns interval
-language sql
+-- On the path of each read: one in SQL would be planned anew each time, this is not.
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select coalesce(
-    sum(least(i.ended_at, period_ends_at) - greatest(i.started_at, period_started_at)), interval '0'
-  )
+declare
+  v_sum interval;
+begin
+  select sum(least(i.ended_at, period_ends_at) - greatest(i.started_at, period_started_at))
+  into v_sum
   from public.usage_intervals as i
   where
     i.user_id = sum_of_intervals.user_id
     and tstzrange(i.started_at, i.ended_at) && tstzrange(period_started_at, period_ends_at)
     and i.ended_at is not null;
+  return coalesce(v_sum, interval '0');
+end
 $$;
 
 comment on function private.sum_of_intervals(text, timestamptz, timestamptz) is
@@ -262,16 +267,21 @@ comment on function private.sum_of_intervals(text, timestamptz, timestamptz) is
 
 create function private.latest_end(user_id text, since timestamptz)
 returns public.usage_sessions
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select s
+declare
+  v_session public.usage_sessions;
+begin
+  select * into v_session
   from public.usage_sessions as s
   where s.user_id = latest_end.user_id and s.ended_at >= since
   order by s.ended_at desc, s.started_at desc
   limit 1;
+  return v_session;
+end
 $$;
 
 comment on function private.latest_end(text, timestamptz) is
