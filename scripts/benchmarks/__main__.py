@@ -45,6 +45,8 @@ A ratio is the median over the rounds (calls, sweep, presence, batches) or the q
 A batch is compared with what a client could send at best: arrays, of which the server makes the rows of one INSERT.
 Cleaning stores when each room expired and tells who is in it, and leaves a tombstone; the one DELETE does neither.
 Rooms are joined 200 times a second by 8 clients meanwhile, live ones all; a wait counts from when the join was due.
+Charges come from 16 clients; their baseline writes a log, a balance and what was burned, and tells nobody.
+Usage is of 100,000 users, 1,000 of whom have a log that is not rolled up yet; adding up groups all logs at each look.
 A heartbeat is no HOT update where a vacuum or analyze of that moment kept old versions on a full page.
 load: processes that wanted to run, mean of the last minute, when the row was done; the benchmark's own are in it."""
 

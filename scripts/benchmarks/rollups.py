@@ -8,7 +8,7 @@ import psycopg
 from benchmarks import logs
 from benchmarks.comparison import Comparison, compare
 
-USERS = 10_000
+LOGS_PER_USER = 10
 TRANSACTIONS = 10
 ROLL_UP = "select done_count from private.roll_up_usage({})"
 # Into hours of their own, years ahead.
@@ -53,5 +53,5 @@ class Rollups:
 
     def _add(self) -> None:
         for _ in range(TRANSACTIONS):
-            logs.add(self._connection, USERS, self._count // TRANSACTIONS)
+            logs.add(self._connection, self._count // LOGS_PER_USER, self._count // TRANSACTIONS)
         self._connection.execute("analyze public.usage_logs")
