@@ -27,21 +27,26 @@ with used as (
 ),
 paid as (
   select user_id, sum(amount) as revenue from public.credit_purchases where status = 'completed' group by user_id
+),
+-- Else a planner that counts on the limit joins row by row.
+matching as materialized (
+  select
+    a.user_id, a.email, a.display_name as name, a.user_type, u.requests, u.tokens, u.credits, u.last_active,
+    p.revenue is not null as has_completed_payment, p.revenue
+  from public.accounts as a
+  left join used as u on u.user_id = a.user_id
+  left join paid as p on p.user_id = a.user_id
+  where
+    %(search)s::text is null
+    or a.user_id ilike '%%' || %(search)s || '%%'
+    or a.email ilike '%%' || %(search)s || '%%'
+    or a.display_name ilike '%%' || %(search)s || '%%'
 )
 select
-  a.user_id, a.email, a.display_name as name, a.user_type, u.requests, u.tokens, u.credits, u.last_active,
-  p.revenue is not null as has_completed_payment, p.revenue, count(*) over () as total_rows,
-  sum(u.requests) over () as total_requests, sum(u.tokens) over () as total_tokens,
-  sum(u.credits) over () as total_credits, sum(p.revenue) over () as total_revenue
-from public.accounts as a
-left join used as u on u.user_id = a.user_id
-left join paid as p on p.user_id = a.user_id
-where
-  %(search)s::text is null
-  or a.user_id ilike '%%' || %(search)s || '%%'
-  or a.email ilike '%%' || %(search)s || '%%'
-  or a.display_name ilike '%%' || %(search)s || '%%'
-order by {key}, a.user_id
+  *, count(*) over () as total_rows, sum(requests) over () as total_requests, sum(tokens) over () as total_tokens,
+  sum(credits) over () as total_credits, sum(revenue) over () as total_revenue
+from matching
+order by {key}, user_id
 limit {size} offset {size} * (%(page)s - 1)
 """
 
@@ -58,7 +63,7 @@ class Page:
     @property
     def key(self) -> str:
         """What the plain way sorts by."""
-        return "lower(a.display_name)" if self.sort == "name" else f"{self.sort} desc nulls last"
+        return "lower(name)" if self.sort == "name" else f"{self.sort} desc nulls last"
 
 
 PAGES = (
