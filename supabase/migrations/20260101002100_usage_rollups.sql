@@ -581,12 +581,16 @@ comment on function private.drop_old_usage_logs() is
 
 create function private.usage_tail()
 returns private.usage_sum[]
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select array(
+declare
+  -- Known when the query is planned: as a part of it, a third of all logs would be expected.
+  v_since xid8 := (select w.counted_until from private.rollup_watermark as w);
+begin
+  return array(
     select row(
       l.user_id,
       null,
@@ -597,9 +601,10 @@ as $$
       max(l.created_at)
     )::private.usage_sum
     from public.usage_logs as l
-    where l.xact_id >= (select w.counted_until from private.rollup_watermark as w)
+    where l.xact_id >= v_since
     group by l.user_id
   );
+end
 $$;
 
 comment on function private.usage_tail() is
