@@ -41,8 +41,8 @@ def measure(stack: TemporaryStack, scale: Scale) -> Iterator[Row]:
         bare_ms = 1000 * percentile([each.at - each.payload["sent"] for each in bare], percent)
         name = f"charge → {CHANGED}, {PER_SECOND} charges/s, p{percent}"
         yield Row(name, event_ms, bare_ms, event_ms / bare_ms, "ms", "500 ms apart" if percent == PERCENTS[-1] else "")
-    took_s = max(write.ended_at for write in writes) - min(write.began_at for write in writes)
-    per_second, writes_per_second = len(changes) / took_s, len(writes) / took_s
+    per_second = _per_second([each.at for each in changes])
+    writes_per_second = _per_second([each.ended_at for each in writes])
     yield Row(
         "  events", per_second, writes_per_second, per_second / writes_per_second, "/s", f"≤ {REFRESHES_PER_S} /s"
     )
@@ -80,6 +80,10 @@ async def _wait_for(changes: Sequence[Heard], until: float) -> None:
         if time.monotonic() > end:
             raise StackError(f"The last charge was not told within {PATIENCE_S:g} s.")
         await asyncio.sleep(POLL_S)
+
+
+def _per_second(times: Sequence[float]) -> float:
+    return (len(times) - 1) / (max(times) - min(times))
 
 
 def _told_at(change: Heard) -> float:
