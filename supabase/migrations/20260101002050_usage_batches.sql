@@ -46,6 +46,7 @@ begin
     ) as r on c.credits is null
     left join public.credit_holds as h on h.id = c.hold_id and h.user_id = c.user_id
     where c.credits is null or c.hold_id is not null
+    order by n
   loop
     if v_found.is_priced and v_found.price is null then
       perform private.raise_rate_not_found(v_found.model);
@@ -446,6 +447,9 @@ declare
   v_lines private.batch_line[];
   v_receipts public.usage_receipt[];
 begin
+  if cardinality(charges) = 0 then
+    return array[]::public.usage_receipt[];
+  end if;
   if exists (
     select from unnest(charges) as c where c.credits is null or c.hold_id is not null
   ) then
