@@ -564,17 +564,21 @@ begin
   end if;
   v_answer.available := v_answer.balance - v_answer.held;
   if balance.next_due_at < 'infinity' then
+    -- Of both the index has only what is finite: however many lots there are, it looks at these.
     select l.expires_at, sum(g.remaining) into v_answer.expires_next_at, v_answer.expiring_next
-    from private.live_lots as l
+    from (
+      select n.expires_at
+      from private.live_lots as n
+      where n.user_id = balance.user_id and n.expires_at > at and n.expires_at < 'infinity'
+      order by n.expires_at
+      limit 1
+    ) as next
+    inner join private.live_lots as l
+      on
+        l.user_id = balance.user_id
+        and l.expires_at = next.expires_at
+        and l.expires_at < 'infinity'
     inner join public.credit_grants as g on g.id = l.grant_id
-    where
-      l.user_id = balance.user_id
-      and l.expires_at = (
-        select min(next.expires_at)
-        from private.live_lots as next
-        where
-          next.user_id = balance.user_id and next.expires_at > at and next.expires_at < 'infinity'
-      )
     group by l.expires_at;
   end if;
   if v_granted_rest > 0 and v_answer.expires_next_at = balance.period_ends_at then

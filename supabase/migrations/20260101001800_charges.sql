@@ -167,9 +167,11 @@ declare
   v_burned numeric;
 begin
   for v_lot in
-    select l.grant_id, g.remaining
+    -- No join, which might look at all lots and sort them before the first is burned.
+    select
+      l.grant_id,
+      (select g.remaining from public.credit_grants as g where g.id = l.grant_id) as remaining
     from private.live_lots as l
-    inner join public.credit_grants as g on g.id = l.grant_id
     where l.user_id = burn_lots.user_id
     order by l.priority, l.expires_at, l.created_at, l.grant_id
   loop

@@ -182,7 +182,12 @@ begin
   select private.taken_back(v_lot.remaining, coalesce(sum(u.credits), 0), refunded, amount)
   into v_credits
   from public.credit_usage as u
-  where u.grant_id = v_lot.id and u.kind = 'purchase_refund';
+  where
+    -- By the index: the lines of no log are few.
+    u.user_id = v_lot.user_id
+    and u.usage_log_id is null
+    and u.grant_id = v_lot.id
+    and u.kind = 'purchase_refund';
   if v_lot.id is null or v_credits = 0 then
     perform private.pass_turn(turn);
     return;
