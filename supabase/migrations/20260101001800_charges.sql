@@ -570,8 +570,13 @@ set search_path = ''
 as $$
 declare
   v_log public.usage_logs;
+  v_since timestamptz :=
+    private.later(clock_timestamp(), -(select s.usage_log_retention from private.settings as s));
 begin
-  select * into v_log from public.usage_logs as l where l.id = usage_log_id;
+  -- One past its retention is gone, dropped or not.
+  select * into v_log
+  from public.usage_logs as l
+  where l.id = usage_log_id and l.created_at > v_since;
   if not found then
     -- Refunded once and past its retention since.
     select r.user_id into v_log.user_id
@@ -646,7 +651,7 @@ comment on function public.refund_usage(uuid, text) is
 '[service] Gives back exactly what a charge burned, to the lots that it burned, once; again it '
 'answers the same receipt. A lot that has expired or whose purchase was refunded gets nothing, '
 'which the receipt''s `lots` show. What of the charge is still overdrawn is forgiven. Usage totals '
-'stay. Raises usage_log_not_found, invalid_argument, payload_too_large. Definer: back ends write '
-'no table.';
+'stay. Raises usage_log_not_found (a log past usage_log_retention too), invalid_argument, '
+'payload_too_large. Definer: back ends write no table.';
 
 grant execute on function public.refund_usage(uuid, text) to service_role;
