@@ -346,6 +346,31 @@ comment on function private.book_expiries(private.credit_balances, timestamptz) 
 'Books the lots and holds of a user that have run out until an instant, each at its own. The '
 'balance is returned and not stored.';
 
+create function private.has_run_out(user_id text, at timestamptz)
+returns boolean
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+begin
+  return exists (
+    select
+    from private.live_lots as l
+    where
+      l.user_id = has_run_out.user_id and l.expires_at <= at and l.expires_at < 'infinity'
+  ) or exists (
+    select
+    from public.credit_holds as h
+    where h.user_id = has_run_out.user_id and h.status = 'live' and h.expires_at <= at
+  );
+end
+$$;
+
+comment on function private.has_run_out(text, timestamptz) is
+'Whether a lot with something left or a hold of a user has run out by an instant and is not '
+'booked. A deadline that has passed need not mean so: what it was of may have been used up.';
+
 create function private.next_expiry_of(user_id text)
 returns timestamptz
 language sql
@@ -497,7 +522,8 @@ begin
     v_turn.version := v_turn.version + private.store_due_end(user_id, v_turn.at);
   end if;
   if v_read.is_due then
-    v_turn.is_news := (v_turn.balance).next_due_at <= v_turn.at;
+    v_turn.is_news := (v_turn.balance).next_due_at <= v_turn.at
+      and private.has_run_out(user_id, v_turn.at);
     v_turn.balance := private.settle_credits(user_id, v_turn.at);
   end if;
   return v_turn;

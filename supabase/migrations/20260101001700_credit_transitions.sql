@@ -208,9 +208,7 @@ set search_path = ''
 as $$
 declare
   v_at timestamptz := private.next_instant(old.changed_at);
-  v_is_news boolean := exists (
-    select from private.credit_balances as b where b.user_id = old.user_id and b.next_due_at <= v_at
-  );
+  v_is_news boolean := private.has_run_out(old.user_id, v_at);
 begin
   perform private.settle_credits(old.user_id, v_at);
   if v_is_news then
