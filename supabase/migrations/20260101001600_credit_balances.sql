@@ -147,6 +147,31 @@ comment on function private.remember_answer(text, text, bigint, jsonb, timestamp
 
 -- What time does to a balance.
 
+create function private.granted_by_plans(user_id text, since timestamptz)
+returns numeric
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select coalesce(max(period.credits), 0)
+  from (
+    select sum(g.credits) as credits
+    from public.credit_grants as g
+    where
+      g.user_id = granted_by_plans.user_id
+      and g.created_at >= since
+      and g.source = 'plan'
+      and g.priority = 50
+      and g.expires_at is not null
+    group by g.expires_at
+  ) as period;
+$$;
+
+comment on function private.granted_by_plans(text, timestamptz) is
+'The most that plans granted a user for one period, of those whose grants are no older than this '
+'instant. The lots of a period expire with it.';
+
 create function private.renewed(
   balance private.credit_balances,
   anchor timestamptz,
@@ -162,28 +187,29 @@ set search_path = ''
 as $$
 declare
   -- To the bit: 1 month and 30 days are equal as intervals.
-  v_is_same boolean := interval_send(balance.period) = interval_send(period);
-  v_granted numeric := credits_per_period;
+  v_is_another boolean := interval_send(balance.period) <> interval_send(period);
+  v_is_over boolean := at >= balance.period_ends_at;
+  v_granted numeric := case when v_is_over then 0 else balance.plan_credits end;
 begin
-  if at < balance.period_ends_at then
-    v_granted := greatest(credits_per_period - balance.plan_credits, 0);
-    balance.plan_credits := greatest(credits_per_period, balance.plan_credits);
-    if v_is_same then
-      return row(balance, v_granted);
+  if v_is_over or v_is_another then
+    balance.period := period;
+    select * into balance.period_started_at, balance.period_ends_at
+    from private.period_at(anchor, period, at);
+    balance.used := 0;
+    if balance.last_used_at >= balance.period_started_at then
+      select coalesce(sum(l.credits), 0) into balance.used
+      from public.usage_logs as l
+      where l.user_id = balance.user_id and l.created_at >= balance.period_started_at;
     end if;
-  else
-    balance.plan_credits := credits_per_period;
   end if;
-  balance.period := period;
-  select * into balance.period_started_at, balance.period_ends_at
-  from private.period_at(anchor, period, at);
-  balance.used := 0;
-  if balance.last_used_at >= balance.period_started_at then
-    select coalesce(sum(l.credits), 0) into balance.used
-    from public.usage_logs as l
-    where l.user_id = balance.user_id and l.created_at >= balance.period_started_at;
+  if v_is_another then
+    -- Plans of other periods may have had their turn since this one began.
+    v_granted := greatest(
+      v_granted, private.granted_by_plans(balance.user_id, balance.period_started_at)
+    );
   end if;
-  return row(balance, v_granted);
+  balance.plan_credits := greatest(v_granted, credits_per_period);
+  return row(balance, balance.plan_credits - v_granted);
 end
 $$;
 

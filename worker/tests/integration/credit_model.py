@@ -106,9 +106,18 @@ class CreditModel:
             self.version, self.metered_until = self.version + 1, None
         started_at, ends_at = self.plan.period.bounds(self.anchor, at)
         granted = Fraction(0) if self.period is None or self.period.ends_at <= at else self.period.granted
+        granted = max(granted, self.granted_since(started_at))
         self.period = StoredPeriod(started_at, ends_at, max(granted, self.plan.credits))
         if self.plan.credits > granted:
             self.mint(at, "plan", self.plan.credits - granted, 50, ends_at)
+
+    def granted_since(self, started_at: int) -> Fraction:
+        """The most that plans granted for one period, of those whose grants came since then."""
+        granted: dict[int, Fraction] = {}
+        for lot in self.lots.values():
+            if lot.source == "plan" and lot.expires_at is not None and lot.created_at >= started_at:
+                granted[lot.expires_at] = granted.get(lot.expires_at, Fraction(0)) + lot.credits
+        return max(granted.values(), default=Fraction(0))
 
     def mint(self, at: int, source: str, credits: Fraction, priority: int, expires_at: int | None) -> Lot:
         """A new lot, which pays what is overdrawn at once, the oldest charge first."""
