@@ -270,13 +270,15 @@ declare
   v_stored private.credit_balances;
   v_balance private.credit_balances;
   v_account public.accounts;
+  -- What changes within a statement no index can be asked for.
+  v_now timestamptz := clock_timestamp();
   v_at timestamptz;
 begin
   done_count := 0;
   for v_stored in
     select b.*
     from private.credit_balances as b
-    where b.next_due_at <= clock_timestamp()
+    where b.next_due_at <= v_now
     order by b.next_due_at
     limit batch
     for no key update skip locked
@@ -314,13 +316,14 @@ security invoker
 set search_path = ''
 as $$
 declare
+  v_until timestamptz := clock_timestamp() - interval '768 hours';
   v_count integer;
 begin
   delete from private.idempotency_keys as k
   where (k.user_id, k.key_digest) in (
     select old.user_id, old.key_digest
     from private.idempotency_keys as old
-    where old.created_at <= clock_timestamp() - interval '768 hours'
+    where old.created_at <= v_until
     order by old.created_at
     limit batch
     for update skip locked

@@ -163,23 +163,28 @@ as $$
 declare
   v_lots jsonb := '[]'::jsonb;
   v_left numeric := credits;
-  v_lot record;
+  -- Before all lots; then each in its turn.
+  v_lot private.live_lots :=
+    row(user_id, -2147483648, '-infinity', '-infinity', '00000000-0000-0000-0000-000000000000');
+  v_remaining numeric;
   v_burned numeric;
 begin
-  for v_lot in
-    -- No join, which might look at all lots and sort them before the first is burned.
-    select
-      l.grant_id,
-      (select g.remaining from public.credit_grants as g where g.id = l.grant_id) as remaining
+  while v_left > 0 loop
+    -- One by one: a query for all might read and sort them all before the first is burned.
+    select * into v_lot
     from private.live_lots as l
-    where l.user_id = burn_lots.user_id
+    where
+      l.user_id = burn_lots.user_id
+      and (l.priority, l.expires_at, l.created_at, l.grant_id)
+      > (v_lot.priority, v_lot.expires_at, v_lot.created_at, v_lot.grant_id)
     order by l.priority, l.expires_at, l.created_at, l.grant_id
-  loop
-    exit when v_left = 0;
-    v_burned := least(v_lot.remaining, v_left);
+    limit 1;
+    exit when not found;
+    select g.remaining into v_remaining from public.credit_grants as g where g.id = v_lot.grant_id;
+    v_burned := least(v_remaining, v_left);
     update public.credit_grants as g set remaining = g.remaining - v_burned
     where g.id = v_lot.grant_id;
-    if v_burned = v_lot.remaining then
+    if v_burned = v_remaining then
       delete from private.live_lots as l where l.grant_id = v_lot.grant_id;
     end if;
     insert into public.credit_usage (user_id, grant_id, usage_log_id, kind, credits, created_at)
