@@ -247,24 +247,6 @@ comment on table private.purchase_lots is
 
 alter table private.purchase_lots enable row level security;
 
-create table private.idempotency_keys (
-  user_id text not null,
-  key text not null,
-  request_hash bigint not null,
-  answer jsonb not null,
-  created_at timestamptz not null,
-  key_digest bytea not null generated always as (private.digest(key)) stored,
-  primary key (user_id, key_digest)
-);
-
-comment on table private.idempotency_keys is
-'What the first call with a key answered; kept for at least 30 days. One space of keys per user '
-'over all functions that charge or grant.';
-
-create index idempotency_keys_created_at_idx on private.idempotency_keys (created_at);
-
-alter table private.idempotency_keys enable row level security;
-
 create type public.usage_receipt as (
   usage_log_id uuid,
   user_id text,

@@ -257,7 +257,7 @@ after update of plan_id on public.accounts
 for each row when (old.plan_id is distinct from new.plan_id)
 execute function private.grant_what_another_plan_gives();
 
--- The sweeps.
+-- The sweep.
 
 create function private.expire_due_credits(
   batch integer default 1000, out done_count integer, out next_deadline_at timestamptz
@@ -308,31 +308,3 @@ comment on function private.expire_due_credits(integer) is
 'and tells them. Grants no plan credits: those come with the first call in a period. Idempotent; '
 'skips what somebody else has locked. Answers how many users it visited and the next deadline: one '
 'in the past means that there is more to do.';
-
-create function private.forget_old_keys(batch integer default 10000)
-returns integer
-language plpgsql
-security invoker
-set search_path = ''
-as $$
-declare
-  v_until timestamptz := clock_timestamp() - interval '768 hours';
-  v_count integer;
-begin
-  delete from private.idempotency_keys as k
-  where (k.user_id, k.key_digest) in (
-    select old.user_id, old.key_digest
-    from private.idempotency_keys as old
-    where old.created_at <= v_until
-    order by old.created_at
-    limit batch
-    for update skip locked
-  );
-  get diagnostics v_count = row_count;
-  return v_count;
-end
-$$;
-
-comment on function private.forget_old_keys(integer) is
-'Sweep: removes up to `batch` idempotency keys that are older than 31 days, which nothing looks '
-'at any more, and answers how many. Idempotent; skips what somebody else has locked.';
