@@ -218,7 +218,7 @@ comment on function private.next_instant(timestamptz) is
 'The instant of the next transition of a locked account or room, given that of the one before: '
 'now, and later than that even if the clock was set back.';
 
-create function private.lock_usage(user_id text)
+create function private.usage_turn_of(user_id text)
 returns private.usage_turn
 language plpgsql
 security invoker
@@ -229,11 +229,10 @@ declare
   v_turn private.usage_turn;
   v_session public.usage_sessions;
 begin
-  perform private.hold_plans_still();
   v_account := private.lock_account(user_id);
   select * into v_session
   from public.usage_sessions as s
-  where s.user_id = lock_usage.user_id and s.ended_at is null
+  where s.user_id = usage_turn_of.user_id and s.ended_at is null
   for no key update;
   v_turn.at := private.next_instant(v_account.changed_at);
   v_turn.session := v_session;
@@ -246,10 +245,25 @@ begin
 end
 $$;
 
-comment on function private.lock_usage(text) is
+comment on function private.usage_turn_of(text) is
 'Locks a user''s account and live session, then reads the clock: the instant of the transition '
 'that follows, later than the one before. Stores the end of a session that was due. The session is '
-'null when none is live.';
+'null when none is live. For a transaction that holds plans still already, or changes them.';
+
+create function private.lock_usage(user_id text)
+returns private.usage_turn
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+begin
+  perform private.hold_plans_still();
+  return private.usage_turn_of(user_id);
+end
+$$;
+
+comment on function private.lock_usage(text) is
+'private.usage_turn_of with plans held still: how a transition begins.';
 
 create function private.check_limit(user_id text, at timestamptz)
 returns void

@@ -8,7 +8,9 @@ set search_path = ''
 as $$
 declare
   -- What was due under the plan before ends as it would have; its deadlines are stored in the row.
-  v_turn private.usage_turn := private.lock_usage(user_id);
+  -- Without a lock on plans: an account's change holds it, and of two plans that change at once
+  -- each would wait for the other.
+  v_turn private.usage_turn := private.usage_turn_of(user_id);
   v_session public.usage_sessions := v_turn.session;
   v_terms private.usage_terms;
   v_deadline timestamptz := least(v_session.expires_at, v_session.cap_at);

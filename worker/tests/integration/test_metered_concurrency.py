@@ -106,5 +106,22 @@ def test_a_call_that_had_to_wait_judges_what_it_finds(world: World, crowd: Crowd
         history.sweep()
 
 
+def test_two_plans_that_change_at_once_do_not_wait_for_each_other(world: World, crowd: Crowd) -> None:
+    plan_ids = [str(uuid.uuid4()) for _ in range(2)]
+    for plan_id in plan_ids:
+        world.connection.execute("insert into public.plans (id, name, limit_seconds) values (%s, 'x', 60)", (plan_id,))
+        Person(world.connection, plan_id, "service_role").call("set_account", user_id=plan_id, plan_id=plan_id)
+        assert Person(world.connection, plan_id).call("start_usage_session").row
+    changes = list(zip(crowd.connections, plan_ids, strict=False))
+    for connection, plan_id in changes:
+        connection.execute("begin")
+        connection.execute("set local lock_timeout = '5s'")
+        connection.execute("update public.plans set name = 'y' where id = %s", (plan_id,))
+    for connection, plan_id in changes:
+        connection.execute("update public.plans set limit_seconds = 30 where id = %s", (plan_id,))
+    for connection, _ in changes:
+        connection.execute("commit")
+
+
 def is_blocked(world: World, connection: Connection) -> bool:
     return bool(fetch(world.connection, "select pg_blocking_pids(%s) as by", connection.info.backend_pid)[0]["by"])
