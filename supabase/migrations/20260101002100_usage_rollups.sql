@@ -19,7 +19,8 @@ create table public.usage_hourly (
 with (fillfactor = 80);
 
 comment on table public.usage_hourly is
-'What a user consumed in each hour (UTC), up to the last run of the rollup. Outlives the logs.';
+'What a user consumed in each hour (UTC), up to the last run of the rollup. Kept for '
+'usage_log_retention, as the logs are.';
 
 alter table public.usage_hourly enable row level security;
 revoke all on table public.usage_hourly from anon, authenticated, service_role;
@@ -576,6 +577,34 @@ comment on function private.drop_old_usage_logs() is
 'Sweep: drops the months of logs that are older than usage_log_retention as a whole, those among '
 'the strays included, once every log in them is counted. Returns how many logs went. Idempotent; '
 'what is locked stays for the next time.';
+
+create function private.forget_old_hours(batch integer)
+returns integer
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+  v_until timestamptz :=
+    private.later(clock_timestamp(), -(select usage_log_retention from private.settings));
+  v_count integer;
+begin
+  delete from public.usage_hourly as h
+  where h.ctid = any(array(
+    select o.ctid
+    from public.usage_hourly as o
+    where o.hour < v_until
+    limit batch
+    for update skip locked
+  ));
+  get diagnostics v_count = row_count;
+  return v_count;
+end
+$$;
+
+comment on function private.forget_old_hours(integer) is
+'Sweep: removes up to `batch` hours older than usage_log_retention; days and accounts keep what '
+'they added up to. Returns how many. Idempotent.';
 
 -- Totals, exact to the instant.
 

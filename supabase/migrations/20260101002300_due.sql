@@ -113,26 +113,28 @@ declare
 begin
   done_count := v_metered.closed_count + v_rooms.done_count + v_credits.done_count
     + private.run_due_cleanup(batch, v_run_by);
-  -- Counting takes its time, and what was ended above is locked and untold until this commits: the
-  -- worker comes again at once.
-  if v_run_by = 'worker' and done_count > 0 then
-    next_deadline_at := clock_timestamp();
-    return;
-  end if;
-  v_counted := private.roll_up_usage(batch * 10);
-  -- Between two batches of a worker that catches up, the totals would cost more than the batch.
-  if v_run_by = 'cron' or (v_counted.next_deadline_at <= clock_timestamp()) is not true then
-    select a.next_deadline_at into v_look_at from private.announce_overview() as a;
-  end if;
-  done_count := done_count + v_counted.done_count;
   next_deadline_at := least(
     v_metered.next_deadline_at,
     v_rooms.next_deadline_at,
     v_credits.next_deadline_at,
-    private.next_cleanup_at(),
-    v_counted.next_deadline_at,
-    v_look_at
+    private.next_cleanup_at()
   );
+  -- Counting takes its time, and what was ended above is locked and untold until this commits: the
+  -- worker comes again at once, pg_cron counts in jobs of their own.
+  if v_run_by = 'cron' then
+    return;
+  end if;
+  if done_count > 0 then
+    next_deadline_at := clock_timestamp();
+    return;
+  end if;
+  v_counted := private.roll_up_usage(batch * 2);
+  -- Between two batches of a worker that catches up, the totals would cost more than the batch.
+  if (v_counted.next_deadline_at <= clock_timestamp()) is not true then
+    select a.next_deadline_at into v_look_at from private.announce_overview() as a;
+  end if;
+  done_count := v_counted.done_count;
+  next_deadline_at := least(next_deadline_at, v_counted.next_deadline_at, v_look_at);
 end
 $$;
 

@@ -3,6 +3,12 @@
 
 select cron.schedule('hourglass-run-due', '* * * * *', 'select private.run_due(1000)');
 select cron.schedule(
+  'hourglass-roll-up-usage', '* * * * *', 'select private.roll_up_usage(10000)'
+);
+select cron.schedule(
+  'hourglass-announce-overview', '* * * * *', 'select private.announce_overview()'
+);
+select cron.schedule(
   'hourglass-end-unseen-user-sessions', '* * * * *', 'select private.end_unseen_user_sessions(1000)'
 );
 select cron.schedule(
@@ -26,4 +32,7 @@ select cron.schedule(
 );
 select cron.schedule(
   'hourglass-drop-old-usage-logs', '20 0 * * *', 'select private.drop_old_usage_logs()'
+);
+select cron.schedule(
+  'hourglass-forget-old-hours', '25 0 * * *', 'select private.forget_old_hours(1000000)'
 );
