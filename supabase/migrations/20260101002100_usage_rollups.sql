@@ -316,6 +316,8 @@ language plpgsql
 volatile
 security invoker
 set search_path = ''
+-- The rows of a batch are found by their keys, however many accounts there are.
+set enable_seqscan = off
 as $$
 declare
   v_users text [] := array(select distinct s.user_id from unnest(sums) as s order by 1);
