@@ -428,27 +428,34 @@ comment on function private.add_to_accounts(private.usage_sum[]) is
 'Adds sums to the accounts that they are of, whose rows are held, and to the totals.';
 
 create function private.add_up_overview_changes(batch integer)
-returns void
-language sql
+returns integer
+language plpgsql
 security invoker
 set search_path = ''
 as $$
+declare
+  v_count integer;
+begin
   with added as (
     delete from private.overview_changes as c
     where c.id in (select d.id from private.overview_changes as d order by d.id limit batch)
     returning c.user_type, c.measure, c.amount
+  ),
+  counted as (
+    insert into private.overview_totals as o (user_type, measure, total)
+    select a.user_type, a.measure, sum(a.amount)
+    from added as a
+    group by 1, 2
+    on conflict on constraint overview_totals_pkey do update
+    set total = o.total + excluded.total
   )
-
-  insert into private.overview_totals as o (user_type, measure, total)
-  select a.user_type, a.measure, sum(a.amount)
-  from added as a
-  group by 1, 2
-  on conflict on constraint overview_totals_pkey do update
-  set total = o.total + excluded.total;
+  select count(*) into v_count from added;
+  return v_count;
+end
 $$;
 
 comment on function private.add_up_overview_changes(integer) is
-'Moves up to `batch` changes that wait into the totals.';
+'Moves up to `batch` changes that wait into the totals. Returns how many.';
 
 create function private.next_cut(since xid8, until xid8, batch integer)
 returns xid8
@@ -487,7 +494,9 @@ begin
   if not found then
     return;
   end if;
-  perform private.add_up_overview_changes(batch);
+  if private.add_up_overview_changes(10000) = 10000 then
+    next_deadline_at := clock_timestamp();
+  end if;
   -- What the following statements see is at least as new.
   select pg_snapshot_xmin(pg_current_snapshot()) into v_until;
   if v_since > pg_snapshot_xmax(pg_current_snapshot()) then
