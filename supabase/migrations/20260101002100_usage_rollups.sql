@@ -727,7 +727,8 @@ insert into private.usage_watch default values;
 
 create table private.usage_announcements (
   is_the_only_row boolean primary key default true,
-  announced_at timestamptz not null default '-infinity',
+  looked_at timestamptz not null default '-infinity',
+  took interval not null default '0',
   totals jsonb not null,
   constraint there_is_one_row check (is_the_only_row)
 )
@@ -736,6 +737,9 @@ with (fillfactor = 10);
 comment on table private.usage_announcements is
 'What administrators were told last. Accounts that come tell nobody, so total_users is not in it. '
 'Whoever announces holds the row.';
+comment on column private.usage_announcements.looked_at is
+'When they were told last, or when a look took long.';
+comment on column private.usage_announcements.took is 'How long the look of then took.';
 
 alter table private.usage_announcements enable row level security;
 
@@ -814,6 +818,7 @@ set search_path = ''
 as $$
 declare
   v_refresh interval := (select admin_refresh from private.settings);
+  v_pause interval;
   v_last private.usage_announcements;
   v_now timestamptz;
   v_overview public.usage_overview;
@@ -826,9 +831,11 @@ begin
     next_deadline_at := v_now + v_refresh;
     return;
   end if;
+  -- Where nothing can be counted a look gets slow, and whoever is due waits for it.
+  v_pause := greatest(v_refresh, 4 * v_last.took);
   -- Not after the last one means that the server's clock was set back.
-  if v_now between v_last.announced_at and private.later(v_last.announced_at, v_refresh) then
-    next_deadline_at := private.later(v_last.announced_at, v_refresh);
+  if v_now between v_last.looked_at and private.later(v_last.looked_at, v_pause) then
+    next_deadline_at := private.later(v_last.looked_at, v_pause);
     return;
   end if;
   v_overview := private.total_overview(null, private.usage_tail());
@@ -840,15 +847,20 @@ begin
       ),
       'usage:changed', 'admin:usage', true
     );
-    update private.usage_announcements set announced_at = v_now, totals = v_totals;
     done_count := 1;
+  end if;
+  v_last.took := clock_timestamp() - v_now;
+  v_pause := greatest(v_refresh, 4 * v_last.took);
+  if done_count = 1 or v_pause > v_refresh then
+    update private.usage_announcements
+    set looked_at = v_now, took = v_last.took, totals = v_totals;
   end if;
   -- A write that found us watching may commit a moment later.
   if
     done_count = 1
     or v_now < (select w.watched_until + interval '1 second' from private.usage_watch as w)
   then
-    next_deadline_at := private.later(v_now, v_refresh);
+    next_deadline_at := private.later(v_now, v_pause);
   end if;
 end
 $$;
@@ -856,4 +868,5 @@ $$;
 comment on function private.announce_overview() is
 'Sweep: sends usage:changed with the totals to admin:usage when they are not those that were sent '
 'last, at most once per admin_refresh. Answers whether it did, and when to look again: while '
-'charges are hinted at and for a second longer, each admin_refresh; else null.';
+'charges are hinted at and for a second longer, each admin_refresh, or four times as long as a '
+'look takes; else null.';

@@ -21,9 +21,9 @@ select ok(next_deadline_at > clock_timestamp(), 'then it looks again') from firs
 delete from realtime.messages;
 select isnt(tests.log_usage('ada', 1), null, 'more');
 select is((private.announce_overview()).done_count, 0, 'waits for admin_refresh');
-update private.usage_announcements set announced_at = announced_at - interval '500 milliseconds';
+update private.usage_announcements set looked_at = looked_at - interval '500 milliseconds', took = '0';
 select is((private.announce_overview()).done_count, 1, 'and is told then');
-update private.usage_announcements set announced_at = announced_at - interval '5 seconds';
+update private.usage_announcements set looked_at = looked_at - interval '5 seconds', took = '0';
 update private.usage_watch set watched_until = watched_until - interval '5 seconds';
 select results_eq(
   'select * from private.announce_overview()', 'values (0, null::timestamptz)', 'no change is not told, nor looked for'
