@@ -29,6 +29,9 @@ declare
   v_default text := table_name || '_default';
   v_moved_count integer;
 begin
+  -- Who has found that a row belongs to the default partition would put it there although it has
+  -- become another's, and be refused.
+  execute format('lock table only public.%I in share row exclusive mode', table_name);
   execute format('create table private.%I (like public.%I including all)', name, table_name);
   execute format('alter table private.%I enable row level security', name);
   -- Nothing may come in between the move and the attachment.

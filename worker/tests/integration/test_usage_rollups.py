@@ -4,6 +4,7 @@ import random
 import threading
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -226,6 +227,28 @@ def test_what_was_left_for_days_is_counted_in_batches(stack: Stack, world: World
         wait_until("all is counted", is_caught_up)
     assert max(counts) < 350
     assert wrong(world.connection, people) == []
+
+
+def test_a_log_whose_month_is_made_meanwhile_is_kept(world: World, crowd: Crowd, people: str) -> None:
+    maker, writer = crowd.connections[:2]
+    age = 1000 * 24 * 60  # minutes; nobody else logs in that month
+    writer.execute(LOG, [f"{people}1", 1, 1, 1, age])
+    maker.execute("begin")
+    made = fetch(maker, "select * from private.make_partitions('usage_logs', 'month', 0)")[0]
+    assert (made["made_count"], made["moved_count"]) == (1, 1)
+
+    with ThreadPoolExecutor(1) as thread:
+        late = thread.submit(writer.execute, LOG, [f"{people}2", 1, 1, 1, age])
+        wait_until("it waits", lambda: is_blocked(world, writer))
+        maker.execute("commit")
+        late.result()
+    kept = """select (select count(*) from public.usage_logs where user_id like %(people)s) as whole,
+        (select count(*) from private.usage_logs_default where user_id like %(people)s) as stray"""
+    assert world.connection.execute(kept, {"people": f"{people}%"}).fetchone() == {"whole": 2, "stray": 0}
+
+
+def is_blocked(world: World, connection: Connection) -> bool:
+    return bool(fetch(world.connection, "select pg_blocking_pids(%s) as by", connection.info.backend_pid)[0]["by"])
 
 
 def roll_up(world: World) -> int:
