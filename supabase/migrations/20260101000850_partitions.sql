@@ -29,9 +29,9 @@ declare
   v_default text := table_name || '_default';
   v_moved_count integer;
 begin
-  -- Who has found that a row belongs to the default partition would put it there although it has
-  -- become another's, and be refused.
-  execute format('lock table only public.%I in share row exclusive mode', table_name);
+  -- Before the default partition, as whoever reads or writes. Who had found already that a row
+  -- belongs there would be refused once it has become another's.
+  execute format('lock table only public.%I in access exclusive mode', table_name);
   execute format('create table private.%I (like public.%I including all)', name, table_name);
   execute format('alter table private.%I enable row level security', name);
   -- Nothing may come in between the move and the attachment.
@@ -76,7 +76,7 @@ begin
   made_count := 0;
   moved_count := 0;
   -- One at a time, beside everybody who reads or writes.
-  execute format('lock table public.%I in share update exclusive mode', table_name);
+  execute format('lock table only public.%I in share update exclusive mode', table_name);
   execute format(
     'select array(
       select $1 + n * $2 from generate_series(0, $3) as n

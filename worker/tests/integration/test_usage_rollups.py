@@ -21,6 +21,8 @@ PEOPLE = "insert into public.accounts (user_id, plan_id) select %s || n, 'free' 
 LOG = """insert into public.usage_logs
     (id, user_id, kind, prompt_tokens, completion_tokens, credits, metadata, created_at)
     values (gen_random_uuid(), %s, 'completion', %s, %s, %s, '{}', clock_timestamp() - %s::int * interval '1 minute')"""
+DROP = """select private.drop_partition('usage_logs', p.name) as is_dropped
+    from private.partitions_before('usage_logs', 'month', now() - interval '1000 days') as p"""
 ROLL_UP = "select done_count from private.roll_up_usage(%s)"
 # One statement, one snapshot: the logs added up, against rollup and tail.
 WRONG = """
@@ -245,6 +247,20 @@ def test_a_log_whose_month_is_made_meanwhile_is_kept(world: World, crowd: Crowd,
     kept = """select (select count(*) from public.usage_logs where user_id like %(people)s) as whole,
         (select count(*) from private.usage_logs_default where user_id like %(people)s) as stray"""
     assert world.connection.execute(kept, {"people": f"{people}%"}).fetchone() == {"whole": 2, "stray": 0}
+
+
+def test_who_reads_while_months_are_made_and_dropped_only_waits(world: World, crowd: Crowd, people: str) -> None:
+    dropper, reader = crowd.connections[:2]
+    reader.execute(LOG, [f"{people}1", 1, 1, 1, 1100 * 24 * 60])  # minutes
+    dropper.execute("begin")
+    assert fetch(dropper, "select * from private.make_partitions('usage_logs', 'month', 0)")[0]["made_count"] == 1
+    with ThreadPoolExecutor(1) as thread:
+        read = thread.submit(fetch, reader, "select count(*) from public.usage_logs")
+        wait_until("it waits", lambda: is_blocked(world, reader))
+        dropped = fetch(dropper, DROP)
+        dropper.execute("rollback")
+        read.result()
+    assert dropped and all(row["is_dropped"] for row in dropped)
 
 
 def is_blocked(world: World, connection: Connection) -> bool:
