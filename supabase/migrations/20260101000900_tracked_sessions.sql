@@ -751,6 +751,8 @@ declare
   v_until timestamptz := private.later(clock_timestamp(), -v_keep);
   v_count integer;
 begin
+  -- Who was active on a day is told from these rows until it is counted.
+  perform private.count_activity();
   delete from public.user_sessions
   where id in (
     select s.id

@@ -50,6 +50,20 @@ grant select on table public.usage_daily to authenticated, service_role;
 create policy usage_daily_select_own on public.usage_daily for select to authenticated
 using (user_id = (select private.caller()));
 
+create table private.usage_series (
+  hour timestamptz primary key,
+  requests bigint not null,
+  tokens bigint not null,
+  credits numeric not null
+)
+with (fillfactor = 80);
+
+comment on table private.usage_series is
+'usage_hourly added up over everybody, for the dashboard''s series. Keeps what was consumed by '
+'people who were erased since.';
+
+alter table private.usage_series enable row level security;
+
 create table public.account_usage (
   user_id text primary key references public.accounts (user_id) on delete cascade,
   user_type text not null,
@@ -376,10 +390,22 @@ as $$
     prompt_tokens = d.prompt_tokens + excluded.prompt_tokens,
     completion_tokens = d.completion_tokens + excluded.completion_tokens,
     credits = d.credits + excluded.credits;
+
+  insert into private.usage_series as e (hour, requests, tokens, credits)
+  select
+    s.hour, sum(s.requests), sum(s.prompt_tokens + s.completion_tokens), sum(s.credits)
+  from unnest(sums) as s
+  group by 1
+  order by 1
+  on conflict on constraint usage_series_pkey do update
+  set
+    requests = e.requests + excluded.requests,
+    tokens = e.tokens + excluded.tokens,
+    credits = e.credits + excluded.credits;
 $$;
 
 comment on function private.add_to_series(private.usage_sum[]) is
-'Adds sums by user and hour to the hours and days.';
+'Adds sums by user and hour to the hours and days of each, and to the hours of everybody.';
 
 create function private.add_to_accounts(sums private.usage_sum[])
 returns void

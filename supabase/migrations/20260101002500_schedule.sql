@@ -36,3 +36,4 @@ select cron.schedule(
 select cron.schedule(
   'hourglass-forget-old-hours', '25 0 * * *', 'select private.forget_old_hours(1000000)'
 );
+select cron.schedule('hourglass-count-activity', '*/15 * * * *', 'select private.count_activity()');

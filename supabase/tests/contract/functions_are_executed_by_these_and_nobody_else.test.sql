@@ -23,6 +23,7 @@ insert into api values
   ('get_session_analytics', 'authenticated,service_role'),
   ('get_subscription_summary', 'authenticated,service_role'),
   ('get_thread_usage', 'authenticated,service_role'),
+  ('get_usage_metrics', 'authenticated,service_role'),
   ('get_usage_overview', 'authenticated,service_role'),
   ('get_usage_state', 'authenticated,service_role'),
   ('get_user_session_stats', 'authenticated,service_role'),

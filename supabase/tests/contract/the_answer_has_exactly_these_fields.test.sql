@@ -124,7 +124,8 @@ select results_eq(
     string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' order by a.attnum) collate "default"
   from pg_attribute as a
   where a.attnum > 0 and a.attrelid in (
-    'subscription_summary'::regclass, 'thread_usage'::regclass, 'usage_overview'::regclass
+    'subscription_summary'::regclass, 'thread_usage'::regclass, 'usage_metrics'::regclass,
+    'usage_overview'::regclass
   )
   group by a.attrelid order by 1$$,
   $$values
@@ -134,6 +135,7 @@ select results_eq(
       'available numeric, server_time timestamp with time zone'),
     ('thread_usage', 'thread_id text, credits numeric, prompt_tokens bigint, completion_tokens bigint, '
       'total_tokens bigint, requests bigint, last_used_at timestamp with time zone'),
+    ('usage_metrics', 'per_day jsonb, per_hour jsonb'),
     ('usage_overview', 'rows jsonb, total_rows bigint, total_users bigint, total_requests bigint, '
       'total_tokens bigint, total_credits numeric, total_revenue jsonb, fresh_as_of timestamp with time zone')$$,
   'the answers about usage'

@@ -5,6 +5,7 @@ select results_eq(
   'select jobname::text collate "default", schedule, command from cron.job order by 1',
   $$values
     ('hourglass-announce-overview', '* * * * *', 'select private.announce_overview()'),
+    ('hourglass-count-activity', '*/15 * * * *', 'select private.count_activity()'),
     ('hourglass-drop-old-events', '15 0 * * *', 'select private.drop_old_events()'),
     ('hourglass-drop-old-usage-logs', '20 0 * * *', 'select private.drop_old_usage_logs()'),
     ('hourglass-end-unseen-user-sessions', '* * * * *', 'select private.end_unseen_user_sessions(1000)'),
