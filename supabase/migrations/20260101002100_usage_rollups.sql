@@ -576,6 +576,7 @@ begin
   select pg_snapshot_xmin(pg_current_snapshot()) into v_now;
   update public.usage_logs set xact_id = '3' where xact_id >= v_now;
   update private.rollup_watermark set counted_until = v_now;
+  update private.activity_watermark set over_xact = v_now;
   return coalesce((select sum(s.requests) from unnest(v_sums) as s), 0);
 end
 $$;

@@ -34,8 +34,8 @@ comment on table private.activity_watermark is
 'Where activity_counted stands: days before counted_until are counted. Days before over_until were '
 'over in the eyes of the transaction over_xact. Whoever counts or erases holds the row.';
 comment on column private.activity_watermark.over_xact is
-'Whoever acts has a transaction''s id before reading the clock. So once all transactions up to this '
-'one are over, nobody adds to those days.';
+'Whoever acts has a transaction''s id before reading the clock. So once all transactions up to '
+'this one are over, nobody adds to those days.';
 
 alter table private.activity_watermark enable row level security;
 
@@ -73,7 +73,8 @@ create type private.amount_sum as (
   credits numeric
 );
 
-comment on type private.amount_sum is 'What was logged in the day or hour that begins at an instant.';
+comment on type private.amount_sum is
+'What was logged in the day or hour that begins at an instant.';
 
 create type private.revenue_sum as (
   since timestamptz,
@@ -290,6 +291,7 @@ returns integer
 language plpgsql
 security invoker
 set search_path = ''
+set jit = off
 as $$
 declare
   v_mark private.activity_watermark;

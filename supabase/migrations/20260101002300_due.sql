@@ -147,6 +147,38 @@ comment on function private.run_due(integer) is
 
 grant execute on function private.run_due(integer) to hourglass_worker;
 
+create function private.trim_job_runs(keep interval default '7 days')
+returns bigint
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+  v_count bigint;
+begin
+  delete from cron.job_run_details as d
+  using (
+    select j.jobid, max(r.runid) filter (where r.status = 'succeeded') as last_success
+    from cron.job as j
+    inner join cron.job_run_details as r on r.jobid = j.jobid
+    where j.jobname like 'hourglass-%'
+    group by j.jobid
+  ) as ours
+  where
+    d.jobid = ours.jobid
+    and d.end_time <= clock_timestamp() - keep
+    -- By it health() tells how late a job is, however long ago it was.
+    and d.runid is distinct from ours.last_success;
+  get diagnostics v_count = row_count;
+  return v_count;
+end
+$$;
+
+comment on function private.trim_job_runs(interval) is
+'Sweep: removes what pg_cron wrote about runs of our jobs that ended `keep` ago, which it keeps '
+'for ever by itself, but for the last success of each. Runs of other jobs are not ours. Answers '
+'how many. Idempotent.';
+
 create function public.cleanup_inactive_sessions()
 returns integer
 language plpgsql

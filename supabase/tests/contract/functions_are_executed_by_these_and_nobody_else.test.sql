@@ -26,6 +26,7 @@ insert into api values
   ('get_usage_metrics', 'authenticated,service_role'),
   ('get_usage_overview', 'authenticated,service_role'),
   ('get_usage_state', 'authenticated,service_role'),
+  ('health', 'authenticated,service_role'),
   ('get_user_session_stats', 'authenticated,service_role'),
   ('heartbeat_usage_session', 'authenticated,service_role'),
   ('heartbeat_user_session', 'authenticated,service_role'),

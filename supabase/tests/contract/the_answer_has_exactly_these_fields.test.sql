@@ -124,11 +124,12 @@ select results_eq(
     string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' order by a.attnum) collate "default"
   from pg_attribute as a
   where a.attnum > 0 and a.attrelid in (
-    'subscription_summary'::regclass, 'thread_usage'::regclass, 'usage_metrics'::regclass,
+    'health_report'::regclass, 'subscription_summary'::regclass, 'thread_usage'::regclass, 'usage_metrics'::regclass,
     'usage_overview'::regclass
   )
   group by a.attrelid order by 1$$,
   $$values
+    ('health_report', 'ok boolean, checks jsonb'),
     ('subscription_summary', 'plan_id text, plan_name text, period_started_at timestamp with time zone, '
       'period_ends_at timestamp with time zone, limit_seconds integer, used_seconds integer, '
       'remaining_seconds integer, credits_per_period numeric, credits_used numeric, balance numeric, '
