@@ -192,15 +192,20 @@ security invoker
 set search_path = ''
 as $$
 begin
-  insert into public.accounts (user_id, plan_id)
-  select ensure_account.user_id, plans.id from public.plans where plans.is_default
-  on conflict do nothing;
+  loop
+    -- Held, or it could be erased before the caller locks it.
+    perform from public.accounts as a where a.user_id = ensure_account.user_id for key share;
+    exit when found;
+    insert into public.accounts (user_id, plan_id)
+    select ensure_account.user_id, plans.id from public.plans where plans.is_default
+    on conflict do nothing;
+  end loop;
 end
 $$;
 
 comment on function private.ensure_account(text) is
 'Makes the account of a user on the default plan, unless there is one; its first period starts '
-'now.';
+'now. It stays until this transaction ends.';
 
 create function public.set_account(
   user_id text,
@@ -235,12 +240,15 @@ begin
       detail = format('There is no plan %L.', plan_id),
       hint = 'Plans are rows of public.plans.';
   end if;
-  insert into public.accounts (user_id, plan_id)
-  select set_account.user_id, plans.id
-  from public.plans
-  where case when set_account.plan_id is null then is_default else id = set_account.plan_id end
-  on conflict do nothing;
-  perform private.lock_account(user_id);
+  loop
+    insert into public.accounts (user_id, plan_id)
+    select set_account.user_id, plans.id
+    from public.plans
+    where case when set_account.plan_id is null then is_default else id = set_account.plan_id end
+    on conflict do nothing;
+    -- Unless it was erased in between.
+    exit when (private.lock_account(user_id)).user_id is not null;
+  end loop;
   update public.accounts
   set
     plan_id = coalesce(set_account.plan_id, accounts.plan_id),

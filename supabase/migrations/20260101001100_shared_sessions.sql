@@ -6,7 +6,7 @@
 
 create table public.reading_sessions (
   id uuid primary key default gen_random_uuid(),
-  host_id text not null references public.accounts (user_id),
+  host_id text not null,
   title text,
   invite_code text not null,
   topic text not null,
@@ -24,7 +24,8 @@ comment on table public.reading_sessions is
 'One row per room. Locking it (for no key update) is how a transition of this room excludes the '
 'others. Read by who is in it.';
 comment on column public.reading_sessions.host_id is
-'Who may remove others and end the room. While nobody is in: who was host last.';
+'Who may remove others and end the room. While nobody is in: who was host last; empty once that one '
+'was erased. No foreign key: passing a room on would lock the heir''s account after the room.';
 comment on column public.reading_sessions.invite_code is 'The secret of the invite link.';
 comment on column public.reading_sessions.topic is
 'The room''s Realtime topic of now. It changes with each removal, so that who was removed hears '
@@ -111,6 +112,7 @@ create table private.rooms (
   check_at timestamptz,
   warned_expires_at timestamptz,
   last_activity_at timestamptz,
+  erased_seen_at timestamptz,
   ended_at timestamptz,
   expired_at timestamptz,
   removed_at timestamptz,
@@ -131,7 +133,10 @@ comment on table private.rooms is
 'session_retention after the end or expiry, the row in reading_sessions does not.';
 comment on column private.rooms.invite_hash is
 'SHA-256 of the invite code. Looked up by hash, a wrong code takes as long as a right one.';
-comment on column private.rooms.host_id is 'The last host, of a room that was removed.';
+comment on column private.rooms.host_id is
+'The last host, of a room that was removed; empty once that one was erased.';
+comment on column private.rooms.erased_seen_at is
+'When somebody was last seen who was erased since.';
 comment on column private.rooms.check_at is
 'The sweep need not look before this instant: activity only puts a room''s deadlines off. Null '
 'once the room is over.';
@@ -209,7 +214,7 @@ set search_path = ''
 as $$
 begin
   return (
-    select greatest(k.created_at, (
+    select greatest(k.created_at, k.erased_seen_at, (
       select max(p.last_seen_at)
       from public.session_participants as p
       where p.session_id = k.session_id

@@ -522,17 +522,7 @@ begin
   elsif v_turn.status <> 'live' or v_turn.standing <> 'in' then
     return;
   end if;
-  update public.session_participants as p
-  set
-    is_active = false,
-    left_at = v_turn.at,
-    last_seen_at = greatest(v_turn.at, p.last_seen_at)
-  where p.session_id = leave_session.session_id and p.user_id = v_caller;
-  if v_turn.host_id = v_caller then
-    perform private.pass_room_on(session_id);
-  end if;
-  perform private.record_room_transition(session_id, v_turn.at);
-  perform private.announce_left(session_id, v_caller, 'left', v_turn.at);
+  perform private.depart_room(v_turn, v_caller);
 end
 $$;
 
@@ -542,6 +532,32 @@ comment on function public.leave_session(uuid) is
 'invalid_argument. Definer: clients write no table.';
 
 grant execute on function public.leave_session(uuid) to authenticated, service_role;
+
+create function private.depart_room(turn private.room_turn, user_id text)
+returns void
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+  v_session_id uuid := (turn.room).id;
+begin
+  update public.session_participants as p
+  set
+    is_active = false,
+    left_at = turn.at,
+    last_seen_at = greatest(turn.at, p.last_seen_at)
+  where p.session_id = v_session_id and p.user_id = depart_room.user_id;
+  if turn.host_id = user_id then
+    perform private.pass_room_on(v_session_id);
+  end if;
+  perform private.record_room_transition(v_session_id, turn.at);
+  perform private.announce_left(v_session_id, user_id, 'left', turn.at);
+end
+$$;
+
+comment on function private.depart_room(private.room_turn, text) is
+'Somebody who is in a room that lives leaves it, and passes it on if they host it.';
 
 create function private.pass_room_on(session_id uuid)
 returns void

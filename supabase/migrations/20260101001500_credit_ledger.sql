@@ -9,7 +9,7 @@
 
 create table public.credit_grants (
   id uuid primary key default gen_random_uuid(),
-  user_id text not null references public.accounts (user_id),
+  user_id text references public.accounts (user_id),
   source text not null,
   credits numeric not null,
   remaining numeric not null,
@@ -26,6 +26,7 @@ with (fillfactor = 70);
 comment on table public.credit_grants is
 'Lots of credits. Charges burn the lot with the lowest priority number first, then the one that '
 'expires first (never-expiring last), then the oldest, then by id.';
+comment on column public.credit_grants.user_id is 'Null once the person was erased.';
 comment on column public.credit_grants.source is
 'Where it came from: plan (granted once per period), purchase, or what grant_credits was told.';
 comment on column public.credit_grants.remaining is
@@ -62,7 +63,7 @@ alter table private.live_lots enable row level security;
 
 create table public.credit_usage (
   id bigint generated always as identity primary key,
-  user_id text not null,
+  user_id text,
   grant_id uuid not null references public.credit_grants (id),
   usage_log_id uuid,
   kind text not null,
@@ -80,6 +81,7 @@ create table public.credit_usage (
 comment on table public.credit_usage is
 'The ledger lines: how much of which lot went, and why. A refund of usage is a negative line of '
 'the same log. Lines are added and never changed.';
+comment on column public.credit_usage.user_id is 'Null once the person was erased.';
 comment on column public.credit_usage.kind is
 'charge, refund (of usage: negative), expiry (what was left when the lot ran out), '
 'purchase_refund (what was unspent when the money went back).';
@@ -197,7 +199,7 @@ alter table private.usage_refunds enable row level security;
 
 create table public.credit_purchases (
   id uuid primary key default gen_random_uuid(),
-  user_id text not null references public.accounts (user_id),
+  user_id text references public.accounts (user_id),
   credits numeric not null,
   amount numeric not null,
   currency text not null,
@@ -218,6 +220,9 @@ create table public.credit_purchases (
 comment on table public.credit_purchases is
 'Money in, one row per reference of a payment provider. Its status only moves forward: pending, '
 'failed, completed, refunded.';
+comment on column public.credit_purchases.user_id is 'Null once the person was erased.';
+comment on column public.credit_purchases.provider_ref is
+'The provider''s name for it; a hash of that once the person was erased.';
 comment on column public.credit_purchases.completed_at is
 'When it was first known to be paid; null for one that never was.';
 

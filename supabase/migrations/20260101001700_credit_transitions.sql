@@ -186,6 +186,9 @@ begin
   else
     perform private.pass_turn(v_turn);
     select * into v_hold from public.credit_holds as h where h.id = hold_id;
+    if not found then
+      perform private.raise_hold_not_found(); -- Erased while this waited.
+    end if;
   end if;
   return v_hold;
 end

@@ -247,6 +247,47 @@ $$;
 comment on function private.status_rank(text) is
 'The place of a purchase''s status in the order that it moves through.';
 
+create function private.store_purchase(
+  known public.credit_purchases, given public.credit_purchases
+)
+returns public.credit_purchases
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+  v_purchase public.credit_purchases;
+begin
+  update public.credit_purchases as p
+  set
+    status = case
+      when private.status_rank(given.status) > private.status_rank(p.status) then given.status
+      else p.status
+    end,
+    amount = case
+      when o.is_amount_known then p.amount
+      when given.status = 'refunded' then greatest(p.amount, given.amount)
+      else given.amount
+    end,
+    completed_at = coalesce(p.completed_at, given.completed_at)
+  from private.purchase_lots as o
+  where p.id = known.id and o.purchase_id = p.id
+  returning p.* into v_purchase;
+  update private.purchase_lots as o
+  set
+    is_amount_known = o.is_amount_known or given.status <> 'refunded',
+    refunded_amount = greatest(
+      o.refunded_amount, case given.status when 'refunded' then given.amount end
+    )
+  where o.purchase_id = known.id;
+  return v_purchase;
+end
+$$;
+
+comment on function private.store_purchase(public.credit_purchases, public.credit_purchases) is
+'Stores what a webhook, as the row that it would make, says of a known purchase: a status forward, '
+'an amount that was not known, the sum refunded so far.';
+
 create function private.move_purchase(
   turn private.charge_turn, given public.credit_purchases, expires_at timestamptz
 )
@@ -272,22 +313,7 @@ begin
     or private.status_rank(given.status) > private.status_rank(v_purchase.status);
   v_is_refunded := given.status = 'refunded'
     and (v_is_moved or v_refunded > v_money.refunded_amount);
-  update public.credit_purchases as p
-  set
-    status = case when v_is_moved then given.status else p.status end,
-    amount = case
-      when v_money.is_amount_known then p.amount
-      when given.status = 'refunded' then greatest(p.amount, given.amount)
-      else given.amount
-    end,
-    completed_at = coalesce(p.completed_at, given.completed_at)
-  where p.id = v_purchase.id
-  returning * into v_purchase;
-  update private.purchase_lots as o
-  set
-    is_amount_known = o.is_amount_known or given.status <> 'refunded',
-    refunded_amount = greatest(o.refunded_amount, v_refunded)
-  where o.purchase_id = v_purchase.id;
+  v_purchase := private.store_purchase(v_purchase, given);
   if v_is_refunded then
     perform private.take_back(turn, v_purchase.id, v_refunded, v_purchase.amount);
   elsif v_is_moved and given.status = 'completed' then
@@ -308,6 +334,57 @@ comment on function private.move_purchase(
 'Lets a webhook, as the row that it would make, move a purchase on. One that comes again or late '
 'moves nothing, but may bring the amount of one that was first heard of as refunded. Raises PT409 '
 'idempotency_conflict.';
+
+-- Purchases of people who were erased.
+
+create function private.erased_reference(provider text, provider_ref text)
+returns text
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select 'sha256:' || encode(private.digest(jsonb_build_array(provider, provider_ref)::text), 'hex');
+$$;
+
+comment on function private.erased_reference(text, text) is
+'What stands for a provider''s reference once the person was erased.';
+
+create function private.move_erased_purchase(given public.credit_purchases)
+returns public.credit_purchases
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+  v_reference text := private.erased_reference(given.provider, given.provider_ref);
+  v_purchase public.credit_purchases;
+  v_is_amount_known boolean;
+begin
+  select p.* into v_purchase
+  from public.credit_purchases as p
+  where
+    private.digest(p.provider_ref) = private.digest(v_reference)
+    and private.digest(p.provider) = private.digest(given.provider)
+    and p.user_id is null
+  for no key update;
+  if not found then
+    return null;
+  end if;
+  select o.is_amount_known into v_is_amount_known
+  from private.purchase_lots as o
+  where o.purchase_id = v_purchase.id;
+  -- Whose it was is not known any more, so that is not compared.
+  perform private.check_same_purchase(
+    v_purchase, given, v_is_amount_known and given.status <> 'refunded'
+  );
+  return private.store_purchase(v_purchase, given);
+end
+$$;
+
+comment on function private.move_erased_purchase(public.credit_purchases) is
+'Lets a webhook move on a purchase of somebody who was erased, found by the hash of its reference: '
+'nothing is granted and nobody told. Null when there is none. Raises PT409 idempotency_conflict.';
 
 create type private.payment as (
   kept numeric,
@@ -362,20 +439,27 @@ declare
   v_turn private.charge_turn;
   v_before private.payment;
   v_after private.payment;
+  v_given public.credit_purchases;
   v_purchase public.credit_purchases;
 begin
   perform private.check_user_id('user_id', user_id);
   perform private.check_purchase(credits, amount, currency, provider, provider_ref, status);
+  v_given := row(
+    gen_random_uuid(), user_id, credits, amount, currency, provider, provider_ref, status,
+    null, null
+  )::public.credit_purchases;
+  -- Behind an erasure that is under way, and without making an account.
+  v_turn.at := private.next_instant((private.lock_account(user_id)).changed_at);
+  v_given.completed_at := case when status in ('completed', 'refunded') then v_turn.at end;
+  v_purchase := private.move_erased_purchase(v_given);
+  if v_purchase.id is not null then
+    return v_purchase;
+  end if;
   v_turn := private.lock_credits(user_id);
+  v_given.created_at := v_turn.at;
+  v_given.completed_at := case when status in ('completed', 'refunded') then v_turn.at end;
   v_before := private.payment_of(provider, provider_ref);
-  v_purchase := private.move_purchase(
-    v_turn,
-    row(
-      gen_random_uuid(), user_id, credits, amount, currency, provider, provider_ref, status,
-      v_turn.at, case when status in ('completed', 'refunded') then v_turn.at end
-    )::public.credit_purchases,
-    nullif(credits_expire_at, 'infinity')
-  );
+  v_purchase := private.move_purchase(v_turn, v_given, nullif(credits_expire_at, 'infinity'));
   v_after := private.payment_of(provider, provider_ref);
   if v_after <> v_before then
     perform private.add_revenue(

@@ -36,7 +36,7 @@ as $$
   select u.user_id, format('owner of lot %s', g.id), u.user_id, g.user_id
   from public.credit_usage as u
   inner join public.credit_grants as g on g.id = u.grant_id
-  where g.user_id <> u.user_id;
+  where g.user_id is distinct from u.user_id;
 $$;
 
 comment on function private.check_lots() is
@@ -94,7 +94,9 @@ as $$
   union all
   select g.user_id, 'balance', 'a row', null
   from public.credit_grants as g
-  where not exists (select from private.credit_balances as b where b.user_id = g.user_id);
+  where
+    g.user_id is not null
+    and not exists (select from private.credit_balances as b where b.user_id = g.user_id);
 $$;
 
 comment on function private.check_balances() is

@@ -310,6 +310,47 @@ comment on function private.usage_entries(jsonb) is
 
 -- The users' turns.
 
+create function private.lock_accounts(user_ids text[])
+returns void
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+  v_locked_count integer;
+begin
+  loop
+    begin
+      insert into public.accounts (user_id, plan_id)
+      select u.user_id, p.id
+      from (select distinct i.user_id from unnest(user_ids) as i (user_id)) as u
+      cross join public.plans as p
+      where
+        p.is_default
+        and not exists (select from public.accounts as a where a.user_id = u.user_id)
+      order by u.user_id
+      on conflict do nothing;
+      perform from public.accounts as a
+      where a.user_id = any(user_ids)
+      order by a.user_id
+      for no key update;
+      get diagnostics v_locked_count = row_count;
+      if v_locked_count = (select count(distinct i.user_id) from unnest(user_ids) as i (user_id)) then
+        return;
+      end if;
+      raise sqlstate 'HG001';
+    exception
+      when sqlstate 'HG001' then
+        null; -- One was erased in between. Let go of the others, and begin anew.
+    end;
+  end loop;
+end
+$$;
+
+comment on function private.lock_accounts(text[]) is
+'Locks the accounts of these users in one statement, in their order; one makes those that are '
+'missing.';
+
 create function private.lock_credits_of(user_ids text[])
 returns private.charge_turn[]
 language plpgsql
@@ -320,19 +361,7 @@ as $$
 declare
   v_now timestamptz;
 begin
-  insert into public.accounts (user_id, plan_id)
-  select u.user_id, p.id
-  from (select distinct i.user_id from unnest(user_ids) as i (user_id)) as u
-  cross join public.plans as p
-  where
-    p.is_default
-    and not exists (select from public.accounts as a where a.user_id = u.user_id)
-  order by u.user_id
-  on conflict do nothing;
-  perform from public.accounts as a
-  where a.user_id = any(user_ids)
-  order by a.user_id
-  for no key update;
+  perform private.lock_accounts(user_ids);
   v_now := clock_timestamp();
   return array(
     select

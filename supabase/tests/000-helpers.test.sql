@@ -174,6 +174,7 @@ begin
     check_at = private.later(k.check_at, -by),
     warned_expires_at = private.later(k.warned_expires_at, -by),
     last_activity_at = private.later(k.last_activity_at, -by),
+    erased_seen_at = private.later(k.erased_seen_at, -by),
     ended_at = private.later(k.ended_at, -by),
     expired_at = private.later(k.expired_at, -by),
     removed_at = private.later(k.removed_at, -by)

@@ -11,6 +11,7 @@ insert into api values
   ('cleanup_inactive_sessions', 'service_role'),
   ('create_reading_session', 'authenticated,service_role'),
   ('end_reading_session', 'authenticated,service_role'),
+  ('erase_user', 'service_role'),
   ('get_credit_balance', 'authenticated,service_role'),
   ('grant_credits', 'service_role'),
   ('hold_credits', 'service_role'),
