@@ -232,7 +232,8 @@ begin
   v_account := private.lock_account(user_id);
   select * into v_session
   from public.usage_sessions as s
-  where s.user_id = usage_turn_of.user_id and s.ended_at is null
+  -- Nobody's, where the account was erased while this waited.
+  where s.user_id = v_account.user_id and s.ended_at is null
   for no key update;
   v_turn.at := private.next_instant(v_account.changed_at);
   v_turn.session := v_session;

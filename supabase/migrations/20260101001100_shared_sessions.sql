@@ -24,8 +24,8 @@ comment on table public.reading_sessions is
 'One row per room. Locking it (for no key update) is how a transition of this room excludes the '
 'others. Read by who is in it.';
 comment on column public.reading_sessions.host_id is
-'Who may remove others and end the room. While nobody is in: who was host last; empty once that one '
-'was erased. No foreign key: passing a room on would lock the heir''s account after the room.';
+'Who may remove others and end the room. While nobody is in: who was host last; empty once that '
+'one was erased. No foreign key: passing a room on would lock the heir''s account after the room.';
 comment on column public.reading_sessions.invite_code is 'The secret of the invite link.';
 comment on column public.reading_sessions.topic is
 'The room''s Realtime topic of now. It changes with each removal, so that who was removed hears '

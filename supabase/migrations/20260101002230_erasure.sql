@@ -1,8 +1,9 @@
 -- Erasing somebody: what is theirs goes, what is money stays without them.
 --
 -- Locks: plans, settings (what changes them visits rooms in an order of its own), the account (for
--- update: nobody else of this user is at work), their rooms one after the other, the rest, the
--- watermarks. Whoever waited for the account finds none, as if there had never been one.
+-- update: nobody else of this user is at work), their rooms one after the other, the watermark of
+-- activity, the rest, the watermark of logs. Whoever waited for the account finds none, as if there
+-- had never been one.
 
 create function private.erase_from_room(session_id uuid, user_id text)
 returns void
@@ -236,12 +237,18 @@ as $$
 declare
   v_turn private.usage_turn;
   v_counts jsonb;
-  v_account_count integer;
 begin
   perform private.check_user_id('user_id', user_id);
   perform private.hold_plans_still();
   perform from private.settings for share;
   perform from public.accounts as a where a.user_id = erase_user.user_id for update;
+  if not found then
+    return jsonb_build_object(
+      'accounts', 0, 'rooms', 0, 'usage_sessions', 0, 'user_sessions', 0, 'session_events', 0,
+      'usage_logs', 0, 'credit_holds', 0, 'credit_usage_kept', 0, 'credit_grants_kept', 0,
+      'credit_purchases_kept', 0
+    );
+  end if;
   v_turn := private.lock_usage(user_id);
   if (v_turn.session).id is not null then
     perform private.store_end(private.ended(v_turn.session, 'closed', v_turn.at), v_turn.at);
@@ -253,15 +260,15 @@ begin
     || private.erase_ledger(user_id, v_turn.at)
     || private.erase_logs(user_id);
   delete from public.accounts as a where a.user_id = erase_user.user_id;
-  get diagnostics v_account_count = row_count;
-  return v_counts || jsonb_build_object('accounts', v_account_count);
+  return v_counts || jsonb_build_object('accounts', 1);
 end
 $$;
 
 comment on function public.erase_user(text) is
-'[service] Removes all that is stored of a person and answers counts. Live sessions end, rooms that '
-'they host pass on or end. Purchases, lots and ledger lines stay without them, the purchases by a '
-'hash of their reference, so that a late webhook finds its purchase; sums over everybody stay. Who '
-'is unknown: zeros. Raises invalid_argument, payload_too_large. Definer: back ends write no table.';
+'[service] Removes all that is stored of a person and answers counts. Live sessions end, rooms '
+'that they host pass on or end. Purchases, lots and ledger lines stay without them, the purchases '
+'by a hash of their reference, so that a late webhook finds its purchase; sums over everybody '
+'stay. Who is unknown: zeros. Raises invalid_argument, payload_too_large. Definer: back ends write '
+'no table.';
 
 grant execute on function public.erase_user(text) to service_role;
