@@ -260,6 +260,7 @@ begin
     || private.erase_ledger(user_id, v_turn.at)
     || private.erase_logs(user_id);
   delete from public.accounts as a where a.user_id = erase_user.user_id;
+  perform private.hint_usage_changed();
   return v_counts || jsonb_build_object('accounts', 1);
 end
 $$;

@@ -181,3 +181,51 @@ def test_a_batch_that_waited_for_an_erasure_is_charged_whole(credit_world: Credi
             pass
     assert held[0].row
     assert [row["balance"] for row in waiting.result(PATIENCE_S).rows] == [-3, -2]
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "slug"),
+    [
+        ("hold_credits", lambda row: Call("release_hold", {"hold_id": row["id"]}), "hold_not_found"),
+        (
+            "record_usage",
+            lambda row: Call("refund_usage", {"usage_log_id": row["usage_log_id"], "reason": "late"}),
+            "usage_log_not_found",
+        ),
+    ],
+    ids=["release_hold", "refund_usage"],
+)
+def test_what_was_of_somebody_erased_meanwhile_is_not_found(
+    credit_world: CreditWorld, crowd: Crowd, first: str, later: Callable[[Row], Call], slug: str
+) -> None:
+    one, other, *_ = crowd.connections
+    user = somebody()
+    five, single = ({"user_id": user, "credits": Decimal(n)} for n in (5, 1))
+    answers = serves(Call("grant_credits", five), Call(first, single))(credit_world.connection)
+    assert answers[1].row is not None
+    call = later(answers[1].row)
+    with ThreadPoolExecutor(1) as thread, Person(one, "", "service_role").hold(erase(user)) as held:
+        waiting = thread.submit(Person(other, "", "service_role").make, call)
+        while not waiting.done() and not is_blocked(credit_world, other):
+            pass
+    assert held[0].row
+    assert waiting.result(PATIENCE_S).slug == slug
+    assert traces(credit_world, user) == []
+
+
+@pytest.mark.parametrize("function", ["heartbeat_usage_session", "stop_usage_session", "heartbeat_user_session"])
+def test_a_session_of_somebody_erased_meanwhile_is_not_found(
+    credit_world: CreditWorld, crowd: Crowd, function: str
+) -> None:
+    one, other, *_ = crowd.connections
+    user = somebody()
+    is_metered = "usage" in function
+    started = made(credit_world, user, Call("start_usage_session" if is_metered else "start_user_session"))
+    call = Call(function, {"session_id": started["session_id" if is_metered else "id"]})
+    with ThreadPoolExecutor(1) as thread, Person(one, "", "service_role").hold(erase(user)) as held:
+        waiting = thread.submit(Person(other, user).make, call)
+        while not waiting.done() and not is_blocked(credit_world, other):
+            pass
+    assert held[0].row
+    assert waiting.result(PATIENCE_S).slug == "session_not_found"
+    assert traces(credit_world, user) == []
