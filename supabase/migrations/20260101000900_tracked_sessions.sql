@@ -753,6 +753,13 @@ declare
 begin
   -- Who was active on a day is told from these rows until it is counted.
   perform private.count_activity();
+  if keep is null then
+    v_until := least(v_until, (
+      select w.counted_until::timestamp at time zone 'UTC' - interval '1 microsecond'
+      from private.activity_watermark as w
+      where isfinite(w.counted_until)
+    ));
+  end if;
   delete from public.user_sessions
   where id in (
     select s.id
@@ -769,8 +776,8 @@ $$;
 
 comment on function private.remove_old_user_sessions(integer, interval) is
 'Sweep: removes up to `batch` tracked sessions whose stored end is `keep` ago (null = '
-'session_retention), the oldest first. Idempotent; skips what somebody else has locked. Returns '
-'how many. Their events go with the week they are in.';
+'session_retention, and not before their days are counted), the oldest first. Idempotent; skips '
+'what somebody else has locked. Returns how many. Their events go with the week they are in.';
 
 create function private.apply_user_session_settings()
 returns trigger
