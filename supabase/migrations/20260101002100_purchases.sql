@@ -350,6 +350,29 @@ $$;
 comment on function private.erased_reference(text, text) is
 'What stands for a provider''s reference once the person was erased.';
 
+create function private.is_erased_reference(provider text, provider_ref text)
+returns boolean
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  v_reference text := private.erased_reference(provider, provider_ref);
+begin
+  return exists (
+    select from public.credit_purchases as p
+    where
+      private.digest(p.provider_ref) = private.digest(v_reference)
+      and private.digest(p.provider) = private.digest(is_erased_reference.provider)
+      and p.user_id is null
+  );
+end
+$$;
+
+comment on function private.is_erased_reference(text, text) is
+'Whether a purchase with this reference is there whose buyer was erased.';
+
 create function private.move_erased_purchase(given public.credit_purchases)
 returns public.credit_purchases
 language plpgsql
@@ -458,6 +481,12 @@ begin
   v_turn := private.lock_credits(user_id);
   v_given.created_at := v_turn.at;
   v_given.completed_at := case when status in ('completed', 'refunded') then v_turn.at end;
+  -- Somebody may have come, bought this and been erased before we had the account.
+  v_purchase := private.move_erased_purchase(v_given);
+  if v_purchase.id is not null then
+    perform private.pass_turn(v_turn);
+    return v_purchase;
+  end if;
   v_before := private.payment_of(provider, provider_ref);
   v_purchase := private.move_purchase(v_turn, v_given, nullif(credits_expire_at, 'infinity'));
   v_after := private.payment_of(provider, provider_ref);
