@@ -344,7 +344,8 @@ immutable
 security invoker
 set search_path = ''
 as $$
-  select 'sha256:' || encode(private.digest(jsonb_build_array(provider, provider_ref)::text), 'hex');
+  select 'sha256:'
+    || encode(private.digest(jsonb_build_array(provider, provider_ref)::text), 'hex');
 $$;
 
 comment on function private.erased_reference(text, text) is

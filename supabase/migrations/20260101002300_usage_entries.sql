@@ -335,7 +335,9 @@ begin
       order by a.user_id
       for no key update;
       get diagnostics v_locked_count = row_count;
-      if v_locked_count = (select count(distinct i.user_id) from unnest(user_ids) as i (user_id)) then
+      if
+        v_locked_count = (select count(distinct i.user_id) from unnest(user_ids) as i (user_id))
+      then
         return;
       end if;
       raise sqlstate 'HG001';

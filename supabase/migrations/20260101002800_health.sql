@@ -203,7 +203,9 @@ begin
     'ledger',
     v_found.wrong = 0,
     format('%s of %s balances looked at do not fit.', v_found.wrong, v_found.looked_at),
-    case when v_found.wrong > 0 then 'select * from private.check_ledger() says which, and where.' end
+    case
+      when v_found.wrong > 0 then 'select * from private.check_ledger() says which, and where.'
+    end
   )::private.health_check;
 end
 $$;
@@ -299,8 +301,8 @@ as $$
     case
       when l.created_at < at - interval '10 minutes'
         then
-          'No answer is wrong, but reads get slower. Look for a transaction that stays open: select '
-          '* from pg_stat_activity order by xact_start limit 5.'
+          'No answer is wrong, but reads get slower. Look for a transaction that stays open: '
+          'select * from pg_stat_activity order by xact_start limit 5.'
     end
   from private.rollup_watermark as w
   left join lateral (

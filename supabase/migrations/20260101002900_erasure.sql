@@ -145,7 +145,10 @@ begin
     user_id = null,
     provider_ref = private.erased_reference(p.provider, p.provider_ref)
     -- Another's webhook of this reference may have waited for the erasure of the first.
-    || case when private.is_erased_reference(p.provider, p.provider_ref) then ':' || p.id else '' end
+    || case
+      when private.is_erased_reference(p.provider, p.provider_ref) then ':' || p.id
+      else ''
+    end
   where p.user_id = erase_ledger.user_id;
   get diagnostics v_purchase_count = row_count;
   return jsonb_build_object(
