@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
+
 from benchmarks import (
     batches,
     calls,
@@ -78,7 +80,7 @@ def main() -> str | None:
                 for row in PARTS[part](stack, QUICK if options.quick else FULL):
                     rows.append(row)
                     print(f"{time.monotonic() - began:4.0f} s  {row.name}", file=sys.stderr)
-    except StackError as error:
+    except (StackError, psycopg.Error) as error:
         failure = f"error: {error}"  # what was measured until then is worth its minutes
     about |= {"load_after": report.load_average(), "took_s": round(time.monotonic() - began)}
     print(report.table(rows), "", NOTES, report.summary(about), sep="\n")

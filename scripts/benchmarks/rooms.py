@@ -54,7 +54,9 @@ def clear(connection: psycopg.Connection, users: int) -> None:
     """Exactly so many users, in no room."""
     with connection.transaction():
         database.make_users(connection, users, FAR_LIMIT_S)
-        connection.execute("truncate private.rooms, private.job_runs, realtime.messages cascade")
+        connection.execute(
+            "truncate public.reading_sessions, private.rooms, private.job_runs, realtime.messages cascade"
+        )
 
 
 def add(connection: psycopg.Connection, *all_rooms: Rooms) -> None:
