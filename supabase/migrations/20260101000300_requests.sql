@@ -128,21 +128,22 @@ comment on function private.caller_id() is 'The caller. Raises PT401 not_signed_
 
 create function private.is_admin()
 returns boolean
-language sql
+language plpgsql
 stable
-security invoker
+security definer
 set search_path = ''
 as $$
-  select coalesce(
-    nullif(current_setting('request.jwt.claims', true), '')::jsonb #> '{app_metadata,role}'
-    = '"admin"',
-    false
-  );
+begin
+  -- Who is somebody has claims that can be read.
+  return private.caller() is not null
+    and current_setting('request.jwt.claims')::jsonb #> '{app_metadata,role}'
+    is not distinct from '"admin"';
+end
 $$;
 
 comment on function private.is_admin() is
-'Whether the JWT says that its owner, if it has one, is an administrator: app_metadata.role is '
-'admin.';
+'Whether the caller is an administrator: app_metadata.role of their JWT is admin. Definer: a '
+'policy asks it for readers without the schema.';
 
 -- A policy asks it, as private.caller().
 grant execute on function private.is_admin() to authenticated;

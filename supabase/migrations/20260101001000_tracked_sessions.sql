@@ -404,8 +404,7 @@ set search_path = ''
 as $$
 declare
   -- As few calls as possible, here and below: this is called often. Nobody finds no row.
-  v_claims jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
-  v_caller text := case when jsonb_typeof(v_claims -> 'sub') = 'string' then v_claims ->> 'sub' end;
+  v_caller text := private.caller();
   v_at timestamptz;
   v_seen_at timestamptz;
 begin

@@ -408,8 +408,7 @@ set search_path = ''
 as $$
 declare
   -- As few calls as possible: this is called often. Who is nobody here finds no row.
-  v_claims jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
-  v_caller text := case when jsonb_typeof(v_claims -> 'sub') = 'string' then v_claims ->> 'sub' end;
+  v_caller text := private.caller();
   v_timeout interval;
   v_before timestamptz := clock_timestamp();
   v_now timestamptz;

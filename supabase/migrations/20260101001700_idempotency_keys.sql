@@ -67,6 +67,21 @@ $$;
 comment on function private.raise_idempotency_conflict(text) is
 'Raises PT409 idempotency_conflict; the detail has the key.';
 
+create function private.keys_known_since(at timestamptz)
+returns timestamptz
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  return at - interval '744 hours';
+end
+$$;
+
+comment on function private.keys_known_since(timestamptz) is
+'Keys of 31 days before an instant are known; older ones are forgotten, removed or not.';
+
 create function private.first_answer(
   user_id text, key text, request_hash bigint, at timestamptz
 )
@@ -87,8 +102,7 @@ begin
   where
     k.user_id = first_answer.user_id
     and k.key_digest = private.digest(first_answer.key)
-    -- Older ones are forgotten, removed or not.
-    and k.created_at > at - interval '744 hours';
+    and k.created_at > private.keys_known_since(at);
   if v_key.request_hash <> request_hash then
     perform private.raise_idempotency_conflict(key);
   end if;
@@ -133,7 +147,8 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_until timestamptz := clock_timestamp() - interval '768 hours';
+  -- A day later, lest a clock that is set back finds one missing.
+  v_until timestamptz := private.keys_known_since(clock_timestamp()) - interval '24 hours';
   v_count integer;
 begin
   delete from private.idempotency_keys as k

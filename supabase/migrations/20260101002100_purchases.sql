@@ -351,8 +351,8 @@ $$;
 comment on function private.erased_reference(text, text) is
 'What stands for a provider''s reference once the person was erased.';
 
-create function private.is_erased_reference(provider text, provider_ref text)
-returns boolean
+create function private.erased_purchase(provider text, provider_ref text)
+returns uuid
 language plpgsql
 stable
 security invoker
@@ -361,18 +361,19 @@ as $$
 declare
   v_reference text := private.erased_reference(provider, provider_ref);
 begin
-  return exists (
-    select from public.credit_purchases as p
+  return (
+    select p.id
+    from public.credit_purchases as p
     where
       private.digest(p.provider_ref) = private.digest(v_reference)
-      and private.digest(p.provider) = private.digest(is_erased_reference.provider)
+      and private.digest(p.provider) = private.digest(erased_purchase.provider)
       and p.user_id is null
   );
 end
 $$;
 
-comment on function private.is_erased_reference(text, text) is
-'Whether a purchase with this reference is there whose buyer was erased.';
+comment on function private.erased_purchase(text, text) is
+'The purchase that a reference was of before its buyer was erased; null when there is none.';
 
 create function private.move_erased_purchase(given public.credit_purchases)
 returns public.credit_purchases
@@ -381,16 +382,12 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_reference text := private.erased_reference(given.provider, given.provider_ref);
   v_purchase public.credit_purchases;
   v_is_amount_known boolean;
 begin
   select p.* into v_purchase
   from public.credit_purchases as p
-  where
-    private.digest(p.provider_ref) = private.digest(v_reference)
-    and private.digest(p.provider) = private.digest(given.provider)
-    and p.user_id is null
+  where p.id = private.erased_purchase(given.provider, given.provider_ref)
   for no key update;
   if not found then
     return null;

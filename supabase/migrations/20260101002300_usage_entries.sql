@@ -430,7 +430,7 @@ begin
   left join private.idempotency_keys as k
     on k.user_id = e.user_id
     and k.key_digest = private.digest(e.idempotency_key)
-    and k.created_at > t.at - interval '744 hours';
+    and k.created_at > private.keys_known_since(t.at);
   if v_repeated.conflict is not null then
     perform private.raise_idempotency_conflict(v_repeated.conflict);
   end if;

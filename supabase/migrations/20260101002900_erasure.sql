@@ -146,8 +146,8 @@ begin
     provider_ref = private.erased_reference(p.provider, p.provider_ref)
     -- Another's webhook of this reference may have waited for the erasure of the first.
     || case
-      when private.is_erased_reference(p.provider, p.provider_ref) then ':' || p.id
-      else ''
+      when private.erased_purchase(p.provider, p.provider_ref) is null then ''
+      else ':' || p.id
     end
   where p.user_id = erase_ledger.user_id;
   get diagnostics v_purchase_count = row_count;

@@ -140,10 +140,10 @@ $$;
 
 comment on function private.run_due(integer) is
 'Does what is due, up to `batch` of each kind: ends metered sessions, warns and expires rooms, '
-'removes dead ones, books credits that ran out, counts usage (10 logs for one of the others) and '
-'announces its totals. Idempotent; skips what somebody else has locked, so that any number may run '
-'at once. Answers how much it did and the next deadline of all kinds: one in the past means that '
-'there is more to do. Definer: the worker cannot write tables.';
+'removes dead ones, books credits that ran out. When nothing was, the worker also counts usage '
+'(twice as many logs) and announces its totals. Idempotent; skips what somebody else has locked, '
+'so that any number may run at once. Answers how much it did and the next deadline of all kinds: '
+'one in the past means that there is more to do. Definer: the worker cannot write tables.';
 
 grant execute on function private.run_due(integer) to hourglass_worker;
 
