@@ -45,7 +45,8 @@ comment on column private.settings.expiry_warning is 'A room warns this long bef
 comment on column private.settings.warning_percents is
 'Shares of a plan''s limit, in percent, whose crossing is told once per period.';
 comment on column private.settings.low_credit_percents is
-'Shares of the granted credits, in percent, below which the balance counts as low.';
+'Shares of what live lots held at first, in percent: a balance not above one is told once, and '
+'again after a grant that lifted it above.';
 comment on column private.settings.cleanup_interval is
 'How often the worker removes expired rooms.';
 comment on column private.settings.session_retention is 'How long ended tracked sessions are kept.';

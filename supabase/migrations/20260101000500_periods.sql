@@ -65,8 +65,8 @@ comment on function private.period_at(timestamptz, interval, timestamptz) is
 'in UTC. Each boundary is counted from the anchor, so that an anchor on the 31st keeps its day in '
 'long months.';
 
-create function private.cap_instant(
-  anchor timestamptz, period interval, limit_seconds integer, at timestamptz, used interval
+create function private.reach_instant(
+  anchor timestamptz, period interval, amount interval, at timestamptz, used interval
 )
 returns timestamptz
 language plpgsql
@@ -75,25 +75,26 @@ security invoker
 set search_path = ''
 as $$
 declare
-  v_limit interval := make_interval(secs => limit_seconds);
-  v_cap_at timestamptz := private.later(at, greatest(v_limit - used, interval '0'));
+  v_reached_at timestamptz := private.later(at, greatest(amount - used, interval '0'));
   v_period record := private.period_at(anchor, period, at);
 begin
-  if limit_seconds is null then
+  if amount is null then
     return null;
   end if;
   -- The lengths of 13 periods in a row cover each length that the calendar gives a period.
   for i in 1..13 loop
-    if v_cap_at < v_period.ends_at then
-      return v_cap_at;
+    if v_reached_at < v_period.ends_at then
+      return v_reached_at;
     end if;
-    v_cap_at := private.later(v_period.ends_at, v_limit);
+    v_reached_at := private.later(v_period.ends_at, amount);
     v_period := private.period_at(anchor, period, v_period.ends_at);
   end loop;
   return null;
 end
 $$;
 
-comment on function private.cap_instant(timestamptz, interval, integer, timestamptz, interval) is
-'When a limit is reached by somebody who is active without a break from `at`, having used `used` '
-'in the period of that instant. Each boundary gives the whole limit anew. Null = never.';
+comment on function private.reach_instant(
+  timestamptz, interval, interval, timestamptz, interval
+) is
+'When an amount is reached by somebody who is active without a break from `at`, having used `used` '
+'in the period of that instant. Each boundary begins anew. Null = never.';

@@ -19,6 +19,7 @@ create table public.usage_sessions (
   active_time interval not null default '0',
   expires_at timestamptz,
   cap_at timestamptz,
+  warn_at timestamptz,
   constraint status_is_known check (status in ('active', 'paused', 'closed', 'expired', 'capped')),
   constraint active_since_is_set_while_active check (
     (status = 'active') = (active_since is not null)
@@ -31,6 +32,7 @@ create table public.usage_sessions (
   constraint expires_at_is_set_while_live check ((ended_at is null) = (expires_at is not null)),
   constraint end_token_is_set_while_live check ((ended_at is null) = (end_token is not null)),
   constraint cap_at_is_set_only_while_active check (status = 'active' or cap_at is null),
+  constraint warn_at_is_set_only_while_active check (status = 'active' or warn_at is null),
   constraint active_time_is_not_negative check (active_time >= interval '0'),
   constraint metadata_is_an_object check (jsonb_typeof(metadata) = 'object')
 )
@@ -54,6 +56,9 @@ comment on column public.usage_sessions.expires_at is
 comment on column public.usage_sessions.cap_at is
 'When the limit is reached if the session stays active, period boundaries taken into account; null '
 '= never.';
+comment on column public.usage_sessions.warn_at is
+'When the user is to be warned next if the session stays active: a share of warning_percents, or '
+'near the limit; null = never.';
 
 create unique index usage_sessions_one_live_per_user
 on public.usage_sessions (user_id) where ended_at is null;

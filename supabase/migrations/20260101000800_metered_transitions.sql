@@ -172,7 +172,9 @@ as $$
     ended_at = session.ended_at,
     active_time = session.active_time,
     expires_at = session.expires_at,
-    cap_at = session.cap_at
+    cap_at = session.cap_at,
+    -- A row that has just stopped being active still knows what it was to tell of.
+    warn_at = case when session.status = 'active' then session.warn_at end
   where id = session.id;
 $$;
 
@@ -185,22 +187,42 @@ language plpgsql
 security invoker
 set search_path = ''
 as $$
+declare
+  v_state public.usage_state;
 begin
   perform private.store_session(session);
   perform private.close_stretch(session.id, session.ended_at);
   perform private.record_transition(session.user_id, at);
-  return private.announce_usage(
+  perform private.warn_of_usage(session, session.warn_at, session.ended_at, at);
+  v_state := private.announce_usage(
     'session:closed', session.user_id, session.id, at,
     jsonb_build_object(
       'reason', case session.status when 'closed' then 'stopped' else session.status end
     )
   );
+  if session.status in ('capped', 'expired') then
+    perform private.notify(
+      session.user_id,
+      case session.status when 'capped' then 'usage_capped' else 'session_expired' end,
+      session.id::text,
+      jsonb_build_object(
+        'session_id', session.id,
+        'ended_at', session.ended_at,
+        'limit_seconds', v_state.limit_seconds,
+        'total_usage_seconds', v_state.total_usage_seconds,
+        'period_started_at', v_state.period_started_at,
+        'period_ends_at', v_state.period_ends_at
+      ),
+      at
+    );
+  end if;
+  return v_state;
 end
 $$;
 
 comment on function private.store_end(public.usage_sessions, timestamptz) is
 'Stores the end of a locked session (a row as private.ended makes it), charges it and tells its '
-'user.';
+'user, also of what it has reached and of an end that nobody asked for.';
 
 create function private.next_instant(previous timestamptz)
 returns timestamptz
@@ -301,9 +323,11 @@ begin
   session.active_since := at;
   session.paused_at := null;
   session.expires_at := private.later(at, (select session_ttl from private.settings));
-  session.cap_at := private.cap_instant(
-    v_terms.anchor, v_terms.period, v_terms.limit_seconds, at, v_terms.closed_usage
+  session.cap_at := private.reach_instant(
+    v_terms.anchor, v_terms.period, make_interval(secs => v_terms.limit_seconds), at,
+    v_terms.closed_usage
   );
+  session.warn_at := private.warn_instant(v_terms, at, v_terms.closed_usage);
   return session;
 end
 $$;
@@ -466,6 +490,7 @@ as $$
 declare
   v_turn private.usage_turn;
   v_session public.usage_sessions;
+  v_state public.usage_state;
 begin
   perform private.ensure_account(user_id);
   v_turn := private.lock_usage(user_id);
@@ -485,8 +510,12 @@ begin
   insert into public.usage_sessions select v_session.*;
   perform private.open_stretch(v_session);
   perform private.record_transition(user_id, v_turn.at);
-  perform private.announce_deadline(least(v_session.expires_at, v_session.cap_at), v_turn.at);
-  return private.announce_usage('session:created', user_id, v_session.id, v_turn.at);
+  perform private.announce_deadline(
+    least(v_session.expires_at, v_session.cap_at, v_session.warn_at), v_turn.at
+  );
+  v_state := private.announce_usage('session:created', user_id, v_session.id, v_turn.at);
+  perform private.warn_of_usage(v_session, v_turn.at, v_turn.at, v_turn.at);
+  return v_state;
 end
 $$;
 
@@ -504,6 +533,8 @@ set search_path = ''
 as $$
 declare
   v_is_moved boolean := take_over and device_id <> session.device_id;
+  v_warn_at timestamptz := session.warn_at;
+  v_state public.usage_state;
 begin
   if session.status = 'paused' then
     perform private.check_limit(session.user_id, at);
@@ -526,8 +557,12 @@ begin
   perform private.store_session(session);
   perform private.open_stretch(session);
   perform private.record_transition(session.user_id, at);
-  perform private.announce_deadline(least(session.expires_at, session.cap_at), at);
-  return private.announce_usage('session:updated', session.user_id, session.id, at);
+  perform private.announce_deadline(
+    least(session.expires_at, session.cap_at, session.warn_at), at
+  );
+  v_state := private.announce_usage('session:updated', session.user_id, session.id, at);
+  perform private.warn_of_usage(session, least(v_warn_at, at), at, at);
+  return v_state;
 end
 $$;
 
@@ -698,6 +733,7 @@ begin
   perform private.store_session(v_session);
   perform private.close_stretch(v_session.id, v_turn.at);
   perform private.record_transition(v_caller, v_turn.at);
+  perform private.warn_of_usage(v_session, v_session.warn_at, v_turn.at, v_turn.at);
   return private.announce_usage('session:updated', v_caller, session_id, v_turn.at);
 end
 $$;
@@ -816,7 +852,7 @@ to anon, authenticated, service_role;
 -- The sweep.
 
 create function private.close_due_sessions(
-  batch integer default 1000, out closed_count integer, out next_deadline_at timestamptz
+  batch integer default 1000, out done_count integer, out next_deadline_at timestamptz
 )
 language plpgsql
 security invoker
@@ -824,15 +860,16 @@ set search_path = ''
 as $$
 declare
   v_session public.usage_sessions;
+  v_ended public.usage_sessions;
   v_account public.accounts;
   v_at timestamptz;
 begin
-  closed_count := 0;
+  done_count := 0;
   for v_session in
     select s.*
     from public.usage_sessions as s
-    where s.ended_at is null and least(s.expires_at, s.cap_at) <= clock_timestamp()
-    order by least(s.expires_at, s.cap_at)
+    where s.ended_at is null and least(s.expires_at, s.cap_at, s.warn_at) <= clock_timestamp()
+    order by least(s.expires_at, s.cap_at, s.warn_at)
     limit batch
     for no key update skip locked
   loop
@@ -843,19 +880,25 @@ begin
     for no key update skip locked;
     continue when not found;
     v_at := greatest(
-      private.next_instant(v_account.changed_at), least(v_session.expires_at, v_session.cap_at)
+      private.next_instant(v_account.changed_at),
+      least(v_session.expires_at, v_session.cap_at, v_session.warn_at)
     );
-    perform private.store_end(private.settled(v_session, v_at), v_at);
-    closed_count := closed_count + 1;
+    v_ended := private.settled(v_session, v_at);
+    if v_ended.ended_at is not null then
+      perform private.store_end(v_ended, v_at);
+    else
+      perform private.warn_session(v_session, v_at);
+    end if;
+    done_count := done_count + 1;
   end loop;
-  select min(least(s.expires_at, s.cap_at)) into next_deadline_at
+  select min(least(s.expires_at, s.cap_at, s.warn_at)) into next_deadline_at
   from public.usage_sessions as s
   where s.ended_at is null;
 end
 $$;
 
 comment on function private.close_due_sessions(integer) is
-'Sweep: stores the end of up to `batch` sessions whose deadline has passed, the most overdue '
-'first, and tells their users. Idempotent; skips what somebody else has locked, so that any number '
-'may run at once. Answers how many it closed and the next deadline of what is live: one in the '
-'past means that there is more to do.';
+'Sweep: of up to `batch` sessions whose deadline has passed, the most overdue first, stores the '
+'end or warns of what they have reached, and tells their users. Idempotent; skips what somebody '
+'else has locked, so that any number may run at once. Answers how many it did and the next '
+'deadline of what is live: one in the past means that there is more to do.';

@@ -13,35 +13,44 @@ declare
   v_turn private.usage_turn := private.usage_turn_of(user_id);
   v_session public.usage_sessions := v_turn.session;
   v_terms private.usage_terms;
-  v_deadline timestamptz := least(v_session.expires_at, v_session.cap_at);
+  v_former timestamptz := least(v_session.expires_at, v_session.cap_at, v_session.warn_at);
+  v_deadline timestamptz;
+  v_used interval;
 begin
   if is_for_live and v_session.id is null then
     return;
   end if;
+  v_session.user_id := user_id;
   if v_session.status = 'active' then
     v_terms := private.terms_of(user_id, v_turn.at);
     -- The old cap is not due, so it bounds nothing that was used until now.
-    v_session.cap_at := private.cap_instant(
-      v_terms.anchor, v_terms.period, v_terms.limit_seconds, v_turn.at,
-      private.used_at(v_session, v_terms, v_turn.at)
+    v_used := private.used_at(v_session, v_terms, v_turn.at);
+    v_session.cap_at := private.reach_instant(
+      v_terms.anchor, v_terms.period, make_interval(secs => v_terms.limit_seconds), v_turn.at,
+      v_used
     );
+    v_session.warn_at := private.warn_instant(v_terms, v_turn.at, v_used);
     if v_session.cap_at <= v_turn.at then
+      v_session.warn_at := v_turn.at;
       perform private.store_end(private.ended(v_session, 'capped', v_turn.at), v_turn.at);
       return;
     end if;
     perform private.store_session(v_session);
-    if v_session.cap_at < v_deadline then
-      perform private.announce_deadline(v_session.cap_at, v_turn.at);
+    v_deadline := least(v_session.expires_at, v_session.cap_at, v_session.warn_at);
+    if v_deadline < v_former then
+      perform private.announce_deadline(v_deadline, v_turn.at);
     end if;
   end if;
   perform private.record_transition(user_id, v_turn.at);
   perform private.announce_usage('session:updated', user_id, null, v_turn.at);
+  perform private.warn_of_usage(v_session, v_turn.at, v_turn.at, v_turn.at);
 end
 $$;
 
 comment on function private.apply_plan(text, boolean) is
 'Lets a user''s changed plan count from now: the live session gets its new cap or, with nothing '
-'left, ends as capped. With is_for_live, who has no live session is left alone.';
+'left, ends as capped, and the user hears of what is reached by that. With is_for_live, who has no '
+'live session is left alone.';
 
 create function private.hold_plans_for_statement()
 returns trigger

@@ -813,6 +813,42 @@ $$;
 comment on function private.expire_room(uuid, timestamptz, timestamptz) is
 'Stores for good that a locked room expired, and tells it.';
 
+create function private.warn_room(
+  room public.reading_sessions, expires_at timestamptz, at timestamptz
+)
+returns void
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+  v_details jsonb := jsonb_build_object(
+    'expires_at', expires_at,
+    'minutes_left', floor(extract(epoch from expires_at - at) / 60)
+  );
+begin
+  perform private.announce_room('session:expiring', room.id, at, v_details);
+  perform private.notify(
+    member.user_id, 'session_expiring', concat_ws(':', room.id, extract(epoch from expires_at)),
+    v_details || jsonb_build_object('session_id', room.id, 'title', room.title),
+    at
+  )
+  from (
+    select a.user_id
+    from public.session_participants as p
+    inner join public.accounts as a on a.user_id = p.user_id
+    where p.session_id = room.id and p.is_active
+    -- Who is being erased this moment hears of nothing more, and is not waited for.
+    for key share of a skip locked
+  ) as member;
+end
+$$;
+
+comment on function private.warn_room(
+  public.reading_sessions, timestamptz, timestamptz
+) is
+'Tells a locked room, and each who is in it, that it expires soon.';
+
 create function private.check_room(room public.reading_sessions)
 returns boolean
 language plpgsql
@@ -848,13 +884,7 @@ begin
     check_at = case when v_warns_at <= v_at then v_expires_at else v_warns_at end
   where k.session_id = room.id;
   if v_warns_at <= v_at and v_expires_at is distinct from v_warned_expires_at then
-    perform private.announce_room(
-      'session:expiring', room.id, v_at,
-      jsonb_build_object(
-        'expires_at', v_expires_at,
-        'minutes_left', floor(extract(epoch from v_expires_at - v_at) / 60)
-      )
-    );
+    perform private.warn_room(room, v_expires_at, v_at);
   end if;
   return true;
 end

@@ -150,6 +150,8 @@ create table private.credit_balances (
   plan_credits numeric not null,
   used numeric not null,
   last_used_at timestamptz,
+  told_percent integer not null,
+  low_at numeric not null,
   constraint overdraft_is_not_negative check (overdraft >= 0),
   constraint balance_is_at_least_the_overdraft_below_zero check (balance >= -overdraft),
   constraint held_is_not_negative check (held >= 0),
@@ -176,6 +178,12 @@ comment on column private.credit_balances.used is
 'Credits charged in this period; refunds do not lower it.';
 comment on column private.credit_balances.last_used_at is
 'The last charge, in whichever period.';
+comment on column private.credit_balances.told_percent is
+'The least of low_credit_percents that the user was told of since a grant last lifted the balance '
+'above it: 0 = that nothing is left too, 101 = of none. Without any grant so far: 0.';
+comment on column private.credit_balances.low_at is
+'While the balance is above this there is nothing to tell; it may be too high, as lots that are '
+'used up count no more.';
 
 create index credit_balances_next_due on private.credit_balances (next_due_at);
 

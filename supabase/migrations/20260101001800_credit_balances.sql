@@ -119,12 +119,166 @@ security invoker
 set search_path = ''
 as $$
   select row(
-    user_id, 0, 0, 0, 'infinity', null, null, '-infinity', 0, 0, null
+    user_id, 0, 0, 0, 'infinity', null, null, '-infinity', 0, 0, null, 0, '-Infinity'
   )::private.credit_balances;
 $$;
 
 comment on function private.no_credits(text) is
 'The balance row of somebody for whom nothing was ever booked, before its first period.';
+
+create function private.granted_in_live_lots(user_id text)
+returns numeric
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+begin
+  return (
+    select coalesce(sum(g.credits), 0)
+    from private.live_lots as l
+    inner join public.credit_grants as g on g.id = l.grant_id
+    where l.user_id = granted_in_live_lots.user_id
+  );
+end
+$$;
+
+comment on function private.granted_in_live_lots(text) is
+'What the lots held at first of which something is left.';
+
+create function private.low_level(balance numeric, granted numeric)
+returns integer
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+begin
+  if balance <= 0 then
+    return 0;
+  end if;
+  return (
+    select coalesce(min(p.percent), 101)
+    from private.settings as s
+    cross join lateral unnest(s.low_credit_percents) as p (percent)
+    where balance <= 0.01 * p.percent * granted
+  );
+end
+$$;
+
+comment on function private.low_level(numeric, numeric) is
+'The least of low_credit_percents that a balance is not above; 0 when nothing is left, 101 when it '
+'is above all.';
+
+create function private.next_low(told_percent integer, granted numeric)
+returns numeric
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+begin
+  if told_percent = 0 then
+    return '-Infinity'::numeric;
+  end if;
+  return (
+    select coalesce(max(0.01 * p.percent * granted), 0)
+    from private.settings as s
+    cross join lateral unnest(s.low_credit_percents) as p (percent)
+    where p.percent < told_percent
+  );
+end
+$$;
+
+comment on function private.next_low(integer, numeric) is
+'The balance at which there is something to tell next to somebody who was told of told_percent.';
+
+create function private.rearmed(inout balance private.credit_balances, credits numeric)
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  v_granted numeric;
+begin
+  if balance.told_percent = 101 then
+    -- However many lots there are, none of them is read.
+    balance.low_at := balance.low_at + private.next_low(101, credits);
+    return;
+  end if;
+  v_granted := private.granted_in_live_lots(balance.user_id);
+  balance.told_percent := greatest(
+    balance.told_percent, private.low_level(balance.balance, v_granted)
+  );
+  balance.low_at := private.next_low(balance.told_percent, v_granted);
+end
+$$;
+
+comment on function private.rearmed(private.credit_balances, numeric) is
+'A balance that a grant of so many credits has just lifted: what it is above now is told again.';
+
+create function private.tell_of_low_credits(
+  inout balance private.credit_balances, at timestamptz
+)
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+  v_granted numeric := private.granted_in_live_lots(balance.user_id);
+  v_level integer := private.low_level(balance.balance, v_granted);
+  v_details jsonb := jsonb_build_object('balance', balance.balance, 'granted', v_granted);
+begin
+  if at >= balance.period_ends_at and exists (
+    select from public.accounts as a
+    inner join public.plans as p on p.id = a.plan_id
+    where a.user_id = balance.user_id and p.credits_per_period > 0
+  ) then
+    -- Every read counts what the plan grants for the new period; it comes with the next call.
+    return;
+  end if;
+  perform private.notify(
+    balance.user_id, 'credits_low', concat_ws(':', p.percent, extract(epoch from at)),
+    v_details || jsonb_build_object('percent', p.percent), at
+  )
+  from (
+    select distinct unnest(s.low_credit_percents) as percent
+    from private.settings as s
+    order by percent desc
+  ) as p
+  where p.percent >= v_level and p.percent < balance.told_percent;
+  if v_level = 0 and balance.told_percent > 0 then
+    perform private.notify(
+      balance.user_id, 'credits_exhausted', extract(epoch from at)::text, v_details, at
+    );
+  end if;
+  balance.told_percent := least(balance.told_percent, v_level);
+  balance.low_at := private.next_low(balance.told_percent, v_granted);
+end
+$$;
+
+comment on function private.tell_of_low_credits(private.credit_balances, timestamptz) is
+'Tells a user whose turn it is of each of low_credit_percents that the balance is not above any '
+'more, and that nothing is left, each once until a grant lifts it. The balance is returned and not '
+'stored.';
+
+create function private.watch_credits(balance private.credit_balances, at timestamptz)
+returns void
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+begin
+  balance := private.tell_of_low_credits(balance, at);
+  update private.credit_balances as b
+  set told_percent = balance.told_percent, low_at = balance.low_at
+  where b.user_id = balance.user_id;
+end
+$$;
+
+comment on function private.watch_credits(private.credit_balances, timestamptz) is
+'private.tell_of_low_credits for a balance that is stored already.';
 
 create function private.add_lot(
   balance private.credit_balances, lot public.credit_grants, at timestamptz
@@ -160,7 +314,7 @@ begin
   end if;
   balance.balance := balance.balance + lot.credits;
   balance.overdraft := balance.overdraft - v_paid;
-  return row(balance, lot);
+  return row(private.rearmed(balance, lot.credits), lot);
 end
 $$;
 
@@ -313,19 +467,23 @@ $$;
 comment on function private.next_expiry_of(text) is
 'When the first of a user''s lots and holds runs out whose end is not booked; infinity = none.';
 
-create function private.store_balance(balance private.credit_balances, at timestamptz)
-returns void
+create function private.store_balance(inout balance private.credit_balances, at timestamptz)
 language plpgsql
 security invoker
 set search_path = ''
 as $$
 declare
   v_known_due_at timestamptz;
+  v_is_new boolean;
 begin
   select b.next_due_at into v_known_due_at
   from private.credit_balances as b
   where b.user_id = balance.user_id;
-  if not found then
+  v_is_new := not found;
+  if balance.balance <= balance.low_at then
+    balance := private.tell_of_low_credits(balance, at);
+  end if;
+  if v_is_new then
     insert into private.credit_balances select balance.*;
   else
     update private.credit_balances as b
@@ -339,7 +497,9 @@ begin
       period_ends_at = store_balance.balance.period_ends_at,
       plan_credits = store_balance.balance.plan_credits,
       used = store_balance.balance.used,
-      last_used_at = store_balance.balance.last_used_at
+      last_used_at = store_balance.balance.last_used_at,
+      told_percent = store_balance.balance.told_percent,
+      low_at = store_balance.balance.low_at
     where b.user_id = store_balance.balance.user_id;
   end if;
   if balance.next_due_at < coalesce(v_known_due_at, 'infinity') then
@@ -349,7 +509,8 @@ end
 $$;
 
 comment on function private.store_balance(private.credit_balances, timestamptz) is
-'Writes the balance row of a user whose turn it is, and tells the worker of a nearer deadline.';
+'Writes the balance row of a user whose turn it is, tells the user if it is low, and the worker of '
+'a nearer deadline.';
 
 create function private.settle_credits(user_id text, at timestamptz)
 returns private.credit_balances
@@ -385,8 +546,7 @@ begin
     v_lot.expires_at := v_balance.period_ends_at;
     v_balance := (private.add_lot(v_balance, v_lot, at)).balance;
   end if;
-  perform private.store_balance(v_balance, at);
-  return v_balance;
+  return private.store_balance(v_balance, at);
 end
 $$;
 

@@ -380,6 +380,9 @@ begin
   elsif log.credits > 0 then
     v_lots := private.burn_lots(log.user_id, log.credits, log.id, turn.at);
   end if;
+  if v_balance.balance <= v_balance.low_at then
+    perform private.watch_credits(v_balance, turn.at);
+  end if;
   v_receipt := row(
     log.id, log.user_id, log.thread_id, log.credits, v_lots, v_balance.balance,
     v_balance.balance - v_balance.held, turn.version + 1, turn.at, null

@@ -129,6 +129,16 @@ begin
   where o.purchase_id = purchase.id;
   turn := private.finish_turn(turn);
   perform private.announce_completion(purchase, turn.version, turn.at);
+  perform private.notify(
+    purchase.user_id, 'purchase_completed', purchase.id::text,
+    jsonb_build_object(
+      'purchase_id', purchase.id,
+      'credits', purchase.credits,
+      'amount', purchase.amount,
+      'currency', purchase.currency
+    ),
+    turn.at
+  );
 end
 $$;
 

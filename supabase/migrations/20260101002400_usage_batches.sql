@@ -317,12 +317,16 @@ begin
   set version = t.version, changed_at = t.at
   from total as t
   where a.user_id = t.user_id;
+  perform private.watch_credits(b, t.at)
+  from (select distinct c.user_id, c.at from unnest(charges) as c) as t
+  inner join private.credit_balances as b on b.user_id = t.user_id
+  where b.balance <= b.low_at;
 end
 $$;
 
 comment on function private.book_balances(private.batch_charge[]) is
-'Takes the charges of a batch from the balances of their users and settles their holds, which is '
-'one transition of each user.';
+'Takes the charges of a batch from the balances of their users, whom it tells if one is low, and '
+'settles their holds: one transition of each user.';
 
 -- Answers.
 

@@ -268,7 +268,7 @@ as $$
         then 'No answer is wrong, but nobody is told: see the job hourglass-run-due and the worker.'
     end
   from (
-    select 'due_sessions' as name, min(least(s.expires_at, s.cap_at)) as due_at
+    select 'due_sessions' as name, min(least(s.expires_at, s.cap_at, s.warn_at)) as due_at
     from public.usage_sessions as s
     where s.ended_at is null
     union all

@@ -244,6 +244,7 @@ as $$
 declare
   v_turn private.usage_turn;
   v_counts jsonb;
+  v_notification_count integer;
 begin
   perform private.check_user_id('user_id', user_id);
   perform private.hold_plans_still();
@@ -253,7 +254,7 @@ begin
     return jsonb_build_object(
       'accounts', 0, 'rooms', 0, 'usage_sessions', 0, 'user_sessions', 0, 'session_events', 0,
       'usage_logs', 0, 'credit_holds', 0, 'credit_usage_kept', 0, 'credit_grants_kept', 0,
-      'credit_purchases_kept', 0
+      'credit_purchases_kept', 0, 'notifications', 0
     );
   end if;
   v_turn := private.lock_usage(user_id);
@@ -266,9 +267,12 @@ begin
     || private.erase_sessions(user_id)
     || private.erase_ledger(user_id, v_turn.at)
     || private.erase_logs(user_id);
+  delete from public.notifications as n where n.user_id = erase_user.user_id;
+  get diagnostics v_notification_count = row_count;
   delete from public.accounts as a where a.user_id = erase_user.user_id;
   perform private.hint_usage_changed();
-  return v_counts || jsonb_build_object('accounts', 1);
+  return v_counts
+    || jsonb_build_object('accounts', 1, 'notifications', v_notification_count);
 end
 $$;
 

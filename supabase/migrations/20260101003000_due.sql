@@ -111,7 +111,7 @@ declare
   v_counted record;
   v_look_at timestamptz;
 begin
-  done_count := v_metered.closed_count + v_rooms.done_count + v_credits.done_count
+  done_count := v_metered.done_count + v_rooms.done_count + v_credits.done_count
     + private.run_due_cleanup(batch, v_run_by);
   next_deadline_at := least(
     v_metered.next_deadline_at,

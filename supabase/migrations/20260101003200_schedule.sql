@@ -37,4 +37,9 @@ select cron.schedule(
   'hourglass-forget-old-hours', '25 0 * * *', 'select private.forget_old_hours(1000000)'
 );
 select cron.schedule('hourglass-count-activity', '*/15 * * * *', 'select private.count_activity()');
+select cron.schedule(
+  'hourglass-forget-old-notifications',
+  '*/15 * * * *',
+  'select private.forget_old_notifications(10000)'
+);
 select cron.schedule('hourglass-trim-job-runs', '25 0 * * *', 'select private.trim_job_runs()');

@@ -88,6 +88,7 @@ returns void language plpgsql set search_path = '' as $$
 declare
   v_interval public.usage_intervals;
   v_total public.usage_totals;
+  v_told record;
 begin
   -- As every transition does, or a sweep beside it could wait for us while we wait for it.
   perform private.lock_account(age.user_id);
@@ -106,7 +107,8 @@ begin
     paused_at = private.later(s.paused_at, -by),
     ended_at = private.later(s.ended_at, -by),
     expires_at = private.later(s.expires_at, -by),
-    cap_at = private.later(s.cap_at, -by)
+    cap_at = private.later(s.cap_at, -by),
+    warn_at = private.later(s.warn_at, -by)
   where s.user_id = age.user_id;
   -- One by one and the earliest first, so that nothing collides on its way into the past.
   for v_interval in
@@ -128,6 +130,28 @@ begin
       and t.period_started_at = v_total.period_started_at
       and t.period_ends_at = v_total.period_ends_at;
   end loop;
+  for v_told in
+    select
+      n.id, n.kind,
+      private.later((n.payload ->> 'period_started_at')::timestamptz, -by) as started_at,
+      private.later((n.payload ->> 'period_ends_at')::timestamptz, -by) as ends_at,
+      (n.payload ->> 'percent')::integer as percent
+    from public.notifications as n
+    where n.user_id = age.user_id and n.kind in ('usage_near_limit', 'usage_percent_reached')
+    order by 3
+  loop
+    update public.notifications as n
+    set
+      payload = n.payload
+        || jsonb_build_object('period_started_at', v_told.started_at, 'period_ends_at', v_told.ends_at),
+      dedupe_key = concat_ws(
+        ':', n.kind, n.user_id, private.period_key(v_told.started_at, v_told.ends_at, v_told.percent)
+      )
+    where n.id = v_told.id;
+  end loop;
+  update public.notifications as n
+  set created_at = private.later(n.created_at, -by), kept_until = private.later(n.kept_until, -by)
+  where n.user_id = age.user_id;
   update private.session_sections as v
   set entered_at = private.later(v.entered_at, -by)
   from public.user_sessions as s

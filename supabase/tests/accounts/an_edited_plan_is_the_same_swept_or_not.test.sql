@@ -7,7 +7,7 @@ select tests.sign_in_as('bob');
 select is((start_usage_session()).version, 1::bigint, 'that are due');
 select tests.sign_out();
 select tests.age('ada', '100 seconds');
-select is((private.close_due_sessions(1)).closed_count, 1, 'and one of them swept');
+select is((private.close_due_sessions(1)).done_count, 1, 'and one of them swept');
 select tests.age('bob', '100 seconds');
 update plans set limit_seconds = 7200 where id = 'free';
 select tests.sign_in_as('ada');

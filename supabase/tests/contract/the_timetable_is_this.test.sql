@@ -11,6 +11,7 @@ select results_eq(
     ('hourglass-end-unseen-user-sessions', '* * * * *', 'select private.end_unseen_user_sessions(1000)'),
     ('hourglass-forget-old-hours', '25 0 * * *', 'select private.forget_old_hours(1000000)'),
     ('hourglass-forget-old-keys', '*/15 * * * *', 'select private.forget_old_keys(10000)'),
+    ('hourglass-forget-old-notifications', '*/15 * * * *', 'select private.forget_old_notifications(10000)'),
     ('hourglass-make-event-partitions', '5 0 * * *',
       'select private.make_partitions(''session_events'', ''week'', 4)'),
     ('hourglass-make-usage-log-partitions', '10 0 * * *',

@@ -23,6 +23,7 @@ select results_eq(
     lateral (values
       ('user:ada', 'credits:changed', jsonb_build_object('at', completed_at, 'version', 1)),
       ('worker', 'deadline:changed', jsonb_build_object('at', completed_at)),
+      ('worker', 'notification:queued', jsonb_build_object('at', completed_at, 'kind', 'purchase_completed')),
       ('admin:usage', 'purchase:changed',
         jsonb_build_object('at', completed_at, 'purchase_id', id, 'status', 'completed')),
       ('user:ada', 'purchase:completed', jsonb_build_object(

@@ -53,7 +53,8 @@ select is(pg_temp.traces('ada-lovelace'), '{}', 'and after the erasure in none')
 select is(
   of,
   '{"accounts": 1, "rooms": 2, "usage_sessions": 1, "user_sessions": 1, "session_events": 1, "usage_logs": 4,
-    "credit_holds": 1, "credit_grants_kept": 3, "credit_purchases_kept": 1, "credit_usage_kept": 8}',
+    "credit_holds": 1, "credit_grants_kept": 3, "credit_purchases_kept": 1, "credit_usage_kept": 8,
+    "notifications": 4}',
   'which it counts'
 ) from counts;
 select is_empty('select * from private.check_ledger()', 'the ledger adds up');

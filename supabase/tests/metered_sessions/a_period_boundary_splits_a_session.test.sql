@@ -10,8 +10,8 @@ alter table accounts disable trigger accounts_keep_their_anchor;
 update accounts set period_anchor = (select session_started_at from began) - interval '59 minutes 30 seconds';
 alter table accounts enable trigger accounts_keep_their_anchor;
 delete from usage_totals;
-update usage_sessions set cap_at = private.cap_instant(
-  (select period_anchor from accounts), interval '1 hour', 100, started_at, interval '0'
+update usage_sessions set cap_at = private.reach_instant(
+  (select period_anchor from accounts), interval '1 hour', interval '100 seconds', started_at, interval '0'
 );
 select is(cap_at, started_at + interval '130 seconds', 'the cap counts from the boundary') from usage_sessions;
 select tests.age('ada', '80 seconds');

@@ -18,7 +18,7 @@ select is((get_usage_state()).time_remaining_seconds, 0, 'nothing remains');
 select is((get_usage_state()).is_valid_for_recording, false, 'not valid for recording');
 select throws_ok('select start_usage_session()', 'PT402', 'usage_limit_reached', 'no new start');
 select tests.sign_out();
-select is((private.close_due_sessions(10)).closed_count, 1, 'the sweep stores it');
+select is((private.close_due_sessions(10)).done_count, 1, 'the sweep stores it');
 select is(s.ended_at, s.started_at + interval '60 seconds', 'ended at the cap') from usage_sessions as s;
 select is(used, interval '60 seconds', 'charged to the microsecond') from usage_totals;
 

@@ -20,8 +20,8 @@ select is(
 
 -- and the sweep changes none of this
 select tests.sign_out();
-select is((private.close_due_sessions(10)).closed_count, 1, 'the sweep stores it');
-select is((private.close_due_sessions(10)).closed_count, 0, 'once');
+select is((private.close_due_sessions(10)).done_count, 1, 'the sweep stores it');
+select is((private.close_due_sessions(10)).done_count, 0, 'once');
 select tests.sign_in_as('ada');
 select is((get_usage_state()).status, 'expired', 'still expired');
 select is((get_usage_state()).total_usage_seconds, 90, 'still 90 seconds');

@@ -2,7 +2,9 @@ begin;
 select plan(10);
 
 select is(
-  private.cap_instant('2026-01-01Z', period::interval, limit_seconds, at::timestamptz, used::interval), cap_at::timestamptz, title
+  private.reach_instant(
+    '2026-01-01Z', period::interval, make_interval(secs => limit_seconds), at::timestamptz, used::interval
+  ), cap_at::timestamptz, title
 ) from (values
   ('1 day', 3600, '2026-01-01 10:00Z', '0', '2026-01-01 11:00Z', 'within the period'),
   ('1 day', 3600, '2026-01-01 10:00Z', '30 minutes', '2026-01-01 10:30Z', 'less what is used'),

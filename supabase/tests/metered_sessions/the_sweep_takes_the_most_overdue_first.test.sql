@@ -16,13 +16,13 @@ select tests.age('ada', '100 seconds');
 select tests.age('bob', '120 seconds');
 select tests.age('cy', '110 seconds');
 
-select is((private.close_due_sessions(2)).closed_count, 2, 'a batch');
+select is((private.close_due_sessions(2)).done_count, 2, 'a batch');
 select results_eq(
   $$select user_id from usage_sessions where status = 'expired' order by 1$$, array['bob', 'cy'],
   'the most overdue'
 );
 create temporary table swept as select * from private.close_due_sessions(2);
-select is(closed_count, 1, 'the rest') from swept;
+select is(done_count, 1, 'the rest') from swept;
 select is(
   next_deadline_at, (select expires_at from usage_sessions where user_id = 'dee'), 'and the next deadline'
 ) from swept;

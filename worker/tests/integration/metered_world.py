@@ -56,16 +56,16 @@ def add_plan(connection: psycopg.Connection[Row], plan: Plan) -> None:
 
 def sweep_until_nothing_is_due(connection: psycopg.Connection[Row], batch: int = 100) -> Row:
     """Sweeps as the worker does; the last answer, with the number of all that were closed."""
-    closed_count = 0
+    done_count = 0
     for _ in range(SWEEPS_AT_MOST):
         swept = fetch(
             connection,
-            "select closed_count, next_deadline_at, clock_timestamp() as clock from private.close_due_sessions(%s)",
+            "select done_count, next_deadline_at, clock_timestamp() as clock from private.close_due_sessions(%s)",
             batch,
         )[0]
-        closed_count += swept["closed_count"]
+        done_count += swept["done_count"]
         if swept["next_deadline_at"] is None or swept["next_deadline_at"] > swept["clock"]:
-            return {**swept, "closed_count": closed_count}
+            return {**swept, "done_count": done_count}
     raise AssertionError(f"still due after {SWEEPS_AT_MOST} sweeps: {swept}")
 
 
