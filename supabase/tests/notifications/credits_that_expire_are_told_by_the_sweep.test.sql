@@ -14,9 +14,9 @@ select tests.age('bob', '2 hours');
 select is((private.run_due()).done_count, 1, 'a lot runs out');
 select is((private.run_due()).done_count, 0, 'once');
 select results_eq(
-  $$select kind, payload -> 'percent', payload -> 'balance', payload -> 'granted' from notifications where user_id = 'bob'$$,
-  $$values ('credits_low', '5'::jsonb, '0.5'::jsonb, '10'::jsonb)
-    union all values ('credits_low', '20'::jsonb, '0.5'::jsonb, '10'::jsonb) order by 2 desc$$,
+  $$select kind, payload -> 'percent', payload -> 'balance', payload -> 'granted' from notifications
+    where user_id = 'bob' order by 2$$,
+  $$values ('credits_low', '5'::jsonb, '0.5'::jsonb, '10'::jsonb), ('credits_low', '20', '0.5', '10')$$,
   'and what is left is told as low'
 );
 -- a plan that grants anew
