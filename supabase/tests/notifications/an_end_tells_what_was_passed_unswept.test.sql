@@ -1,5 +1,5 @@
 begin;
-select plan(5);
+select plan(6);
 
 update plans set limit_seconds = 1000, near_limit_seconds = 100 where is_default;
 update private.settings set session_ttl = '1 day';
@@ -11,10 +11,15 @@ select tests.age('ada', '850 seconds');
 delete from realtime.messages;
 select tests.sign_in_as('ada');
 select is((pause_usage_session(session_id)).status, 'paused', 'a pause') from began;
+select tests.sign_out();
+select results_eq(
+  $$select payload -> 'percent' from notifications$$, $$values ('80'::jsonb)$$, 'tells of the first'
+);
+select tests.sign_in_as('ada');
 select is((resume_usage_session(session_id)).status, 'active', 'a resumption') from began;
 select tests.sign_out();
 select results_eq(
-  $$select payload -> 'percent' from notifications$$, $$values ('80'::jsonb)$$, 'told of the first, once'
+  $$select payload -> 'percent' from notifications$$, $$values ('80'::jsonb)$$, 'does not tell it again'
 );
 select tests.age('ada', '60 seconds');
 delete from realtime.messages;
