@@ -334,7 +334,7 @@ comment on function private.check_rollups(timestamptz) is
 'Whether logs wait to be counted for over 10 minutes, and whether the watermarks are of this '
 'cluster''s transactions: those of a restored dump may be ahead.';
 
-create function public.health()
+create function private.health_report()
 returns public.health_report
 language plpgsql
 stable
@@ -347,7 +347,6 @@ declare
   v_at timestamptz := clock_timestamp();
   v_report public.health_report;
 begin
-  perform private.require_admin();
   select bool_and(c.ok), jsonb_agg(to_jsonb(c))
   into v_report
   from (
@@ -367,10 +366,29 @@ begin
 end
 $$;
 
-comment on function public.health() is
-'[admin] Whether all is well, and a row per check: each job''s last success and how late it is, '
+comment on function private.health_report() is
+'Whether all is well, and a row per check: each job''s last success and how late it is, '
 'partitions ahead and today''s of Realtime, sums of credits and of time (a sample), what is due '
-'and not booked, logs not counted, watermarks of another cluster. Raises not_signed_in, '
-'admin_only. Definer: reads what nobody may.';
+'and not booked, logs not counted, watermarks of another cluster. Definer: the worker, which asks '
+'it for `hourglass health`, reads no table.';
+
+grant execute on function private.health_report() to hourglass_worker;
+
+create function public.health()
+returns public.health_report
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+  perform private.require_admin();
+  return private.health_report();
+end
+$$;
+
+comment on function public.health() is
+'[admin] Whether all is well, and a row per check: see private.health_report. Raises '
+'not_signed_in, admin_only. Definer: reads what nobody may.';
 
 grant execute on function public.health() to authenticated, service_role;
