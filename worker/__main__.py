@@ -4,7 +4,7 @@ import asyncio
 
 import typer
 
-from worker import __version__, database, errors, jobs, logs, service, settings
+from worker import __version__, errors, health, logs, service, settings, timetable
 
 app = typer.Typer(
     add_completion=False,
@@ -12,43 +12,31 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # its tracebacks show local variables, and with them secrets
     help="Hourglass makes deadlines punctual: it ends sessions and rooms that are due at that instant. "
     "Several may run; one leads. Without it pg_cron does the same work once a minute.",
+    epilog="Exit status of every command: 0 done, 1 failed, 2 the settings are wrong. "
+    "Begin with `hourglass run --help`, which names the settings; then `hourglass health` says whether all is well.",
 )
-once = typer.Typer(no_args_is_help=True, help="Run one job until nothing is due, print what it did, and exit.")
-app.add_typer(once, name="once")
 
 
 @app.command(
-    help="Run until SIGTERM or SIGINT (Ctrl-C).\n\nSettings come from the environment:\n\n" + settings.explain()
+    help="Run until SIGTERM or SIGINT (Ctrl-C).\n\n"
+    "Example: `hourglass run --log-format json`\n\n"
+    "Settings come from the environment:\n\n" + settings.explain(),
+    epilog="Exit status: 0 stopped, 1 failed, 2 the settings are wrong: the message names each and shows no value.",
 )
-def run() -> None:
-    chosen = settings.load()
+def run(log_format: logs.FormatOption = None) -> None:
+    chosen = settings.load(log_format)
     logs.configure(chosen.log_format, chosen.secrets)
     asyncio.run(service.run(chosen))
 
 
-@once.command("run-due")
-@once.command("close-due-sessions")  # ends sessions like the other, and does the rest that is due
-def run_due() -> None:
-    """Do all that is due: end metered sessions, warn and expire rooms, remove dead ones. Settings as for `run`."""
-    chosen = settings.load()
-    logs.configure(chosen.log_format, chosen.secrets)
-    sweep = asyncio.run(_run_due(chosen))
-    state = "more is due but locked" if sweep.is_behind else f"next deadline {sweep.next_deadline_at or 'none'}"
-    typer.echo(f"did {sweep.done_count}, {state}")
+app.add_typer(timetable.app, name="once")
+app.add_typer(health.app)
 
 
 @app.command()
 def version() -> None:
     """Print the version."""
     typer.echo(__version__)
-
-
-async def _run_due(chosen: settings.Settings) -> jobs.Sweep:
-    connection = database.Connection(chosen.database_url.get_secret_value(), "work")
-    try:
-        return await jobs.run_all_due(connection, chosen.sweep_batch_size)
-    finally:
-        await connection.close()
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """What is due, done: one function of the database for all kinds."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -41,13 +42,16 @@ async def run_due(connection: database.Connection, batch_size: int) -> Sweep:
     return sweep
 
 
-async def run_all_due(connection: database.Connection, batch_size: int) -> Sweep:
+async def run_all_due(
+    connection: database.Connection, batch_size: int, show: Callable[[int], None] = lambda done_count: None
+) -> Sweep:
     """Sweeps until nothing is due, or what is left stays locked for seconds; counts all. Raises DatabaseError."""
     locked = Backoff(LOCKED_FIRST_S, LOCKED_LONGEST_S)
     done_count = 0
     while True:
         sweep = await run_due(connection, batch_size)
         done_count += sweep.done_count
+        show(done_count)
         if not sweep.is_behind or locked.tries == LOCKED_TRIES:
             return Sweep(done_count, sweep.next_deadline_at, sweep.server_time)
         if sweep.done_count:

@@ -3,16 +3,22 @@
 import logging
 import sys
 from collections.abc import Iterable
-from typing import Literal
+from typing import Annotated, Literal
 
 import structlog
+import typer
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 # They say themselves what goes wrong with a connection, and some show its URL, which holds the key.
 TALKATIVE = ("realtime", "websockets", "httpx", "httpcore", "psycopg")
 
+Format = Literal["console", "json"]
+FormatOption = Annotated[
+    Format | None, typer.Option("--log-format", help="For people or for machines, whatever LOG_FORMAT says.")
+]
 
-def configure(log_format: Literal["console", "json"], secrets: Iterable[str]) -> None:
+
+def configure(log_format: Format, secrets: Iterable[str]) -> None:
     """For the worker's own events and for what libraries log as warnings."""
     shared: list[Processor] = [
         structlog.processors.add_log_level,

@@ -48,10 +48,14 @@ class Settings(BaseSettings):
         return tuple(secret for secret in candidates if secret)
 
 
-def load() -> Settings:
-    """The settings. Raises SettingsError, which names every variable at fault and shows no value."""
+def load(log_format: Literal["console", "json"] | None = None) -> Settings:
+    """The settings; an option given goes before its variable. Raises SettingsError, which names every variable at
+    fault and shows no value.
+    """
     try:
-        return Settings()  # type: ignore[call-arg]  # the values come from the environment
+        if log_format is None:
+            return Settings()  # type: ignore[call-arg]  # the values come from the environment
+        return Settings(log_format=log_format)  # type: ignore[call-arg]
     except pydantic.ValidationError as error:
         faults = [_describe(fault["loc"], fault["type"], fault["msg"]) for fault in error.errors(include_input=False)]
         raise errors.SettingsError("\n  " + "\n  ".join(faults)) from None

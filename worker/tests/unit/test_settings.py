@@ -31,6 +31,12 @@ def test_takes_what_is_there_and_defaults_for_the_rest(monkeypatch: pytest.Monke
     assert chosen.log_format == "console"
 
 
+def test_an_option_goes_before_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    load(monkeypatch, LOG_FORMAT="console")
+    assert settings.load().log_format == "console"
+    assert settings.load("json").log_format == "json"
+
+
 @pytest.mark.parametrize("name", GOOD)
 @pytest.mark.parametrize("value", [None, ""])
 def test_names_what_is_missing(monkeypatch: pytest.MonkeyPatch, name: str, value: str | None) -> None:
@@ -65,7 +71,7 @@ def test_names_every_fault_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(name in str(caught.value) for name in GOOD)
 
 
-@pytest.mark.parametrize("command", [["run"], ["once", "run-due"]])
+@pytest.mark.parametrize("command", [["run"], ["once", "run-due"], ["once", "roll-up-usage"], ["health"]])
 def test_the_command_exits_with_2(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str]
 ) -> None:
