@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from local_stack import folder as folders
-from local_stack import gateway
+from local_stack import gateway, health
 from local_stack.cluster import Cluster
 from local_stack.config import API_PORT, DATABASE_PORT, Stack
 from local_stack.processes import REPOSITORY, StackError, environment, require_free_port
@@ -189,4 +189,7 @@ def variables(stack: Stack) -> dict[str, str]:
 
 def summary(stack: Stack) -> str:
     names = ("API URL", "DB URL", "Admin DB URL", "anon key", "service_role key", "JWT secret")
-    return "\n".join(f"{name:>16}: {value}" for name, value in zip(names, variables(stack).values(), strict=True))
+    lines = dict(zip(names, variables(stack).values(), strict=True))
+    if (told := health.line(stack)) is not None:
+        lines["health"] = told
+    return "\n".join(f"{name:>16}: {value}" for name, value in lines.items())

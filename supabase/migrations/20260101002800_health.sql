@@ -65,6 +65,7 @@ as $$
       else format('Last success %s, %s late.', r.succeeded_at, r.late)
     end,
     case
+      when not r.active then format('select cron.alter_job(%s, active => true)', r.jobid)
       when not r.is_ok
         then format(
           'Look at: select * from cron.job_run_details where jobid = %s order by runid desc '

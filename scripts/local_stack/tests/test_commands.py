@@ -1,6 +1,7 @@
-"""scripts/up, down, status and token, run as a user runs them, each on a bare stack of its own."""
+"""scripts/up, down, status and token, run as a user runs them, each on a stack of its own, bare but in one test."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -81,8 +82,18 @@ def place() -> Iterator[Place]:
         assert made.processes() == {}
 
 
+def test_up_says_whether_all_is_well_with_the_whole_stack(place: Place) -> None:
+    ports = ["--api-port", str(place.api_port), "--db-port", str(place.db_port)]
+    assert re.search(r"^ +health: \d+ checks, all well$", place.run("up", "--detach", "--fast", *ports).stdout, re.M)
+    with psycopg.connect(place.variables()["ADMIN_DB_URL"]) as connection:
+        connection.execute("update cron.job set active = false where jobname = 'hourglass-run-due'")
+    assert re.search(r"^ +health: \d+ checks, job:hourglass-run-due not ok$", place.run("status").stdout, re.M)
+
+
 def test_up_and_down_leave_the_data_and_no_process(place: Place) -> None:
-    assert place.up().returncode == 0
+    started = place.up()
+    assert started.returncode == 0
+    assert "health:" not in started.stdout
     before = place.variables()
     assert list(before) == NAMES
     assert (place.folder / "stack.json").stat().st_mode & 0o077 == 0

@@ -71,7 +71,7 @@ def test_health_says_what_is_wrong_and_exits_with_1(installation: Stack, admin: 
     assert report["ok"] is False
     (wrong,) = [check for check in report["checks"] if not check["ok"]]
     assert wrong["name"] == "job:hourglass-run-due"
-    assert "cron.job_run_details" in wrong["hint"]
+    assert "cron.alter_job" in wrong["hint"]
 
 
 def test_a_database_that_cannot_be_asked_is_a_failure(installation: Stack) -> None:
