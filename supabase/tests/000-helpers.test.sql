@@ -239,6 +239,21 @@ returns jsonb language sql stable set search_path = '' as $$
 $$;
 comment on function tests.overview_row(text) is 'Somebody''s row of the usage page, of a world that fits on one page.';
 
+create or replace function tests.what_is_wrong()
+returns text[] language sql set search_path = '' as $$
+  select coalesce(array_agg(f.name || f.fault order by f.name), '{}')
+  from (
+    select
+      c ->> 'name' as name,
+      case when (c ->> 'ok')::boolean = (c ->> 'hint' is null) then '' else ', where ok and hint differ' end as fault
+    from private.health_report() as report, jsonb_array_elements(report.checks) as c
+    where not (c ->> 'ok')::boolean or c ->> 'hint' is not null
+  ) as f
+  where f.name not like 'job:%';
+$$;
+comment on function tests.what_is_wrong() is
+'The checks of the health that are not ok or say what to do, but for jobs: pg_cron runs beside the tests.';
+
 grant execute on all functions in schema tests to anon, authenticated, service_role;
 
 begin;

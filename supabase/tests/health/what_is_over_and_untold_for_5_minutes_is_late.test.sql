@@ -1,0 +1,31 @@
+begin;
+select plan(9);
+
+update plans set limit_seconds = null;
+select tests.sign_in_as('ada');
+select is((start_usage_session()).status, 'active', 'given a session');
+select tests.sign_out();
+select tests.age('ada', '90 seconds 4 minutes');
+select is(tests.what_is_wrong(), '{}', 'silent, and over for 4 minutes');
+select tests.age('ada', '2 minutes');
+select is(tests.what_is_wrong(), '{due_sessions}', 'for 6');
+select is((private.close_due_sessions(10)).closed_count, 1, 'swept');
+
+update plans set limit_seconds = 1;
+select tests.sign_in_as('bob');
+select is((start_usage_session()).status, 'active', 'given one with a second to live');
+select tests.sign_out();
+select tests.age('bob', '5 minutes 2 seconds');
+select is(tests.what_is_wrong(), '{due_sessions}', 'its cap alone is late');
+select is((private.close_due_sessions(10)).closed_count, 1, 'swept');
+
+select tests.sign_in_as('ada');
+create temporary table made as select * from create_reading_session();
+select tests.sign_out();
+select tests.age_room(id, '59 minutes') from made;
+select is(tests.what_is_wrong(), '{}', 'a room whose warning is due for 4 minutes');
+select tests.age_room(id, '2 minutes') from made;
+select is(tests.what_is_wrong(), '{due_rooms}', 'for 6');
+
+select * from finish();
+rollback;
