@@ -22,6 +22,7 @@ JOBS = {
     "end-unseen-user-sessions": "End tracked sessions without a sign of life.",
     "forget-old-hours": "Remove hourly totals that nothing shows any more.",
     "forget-old-keys": "Remove idempotency keys past their 31 days.",
+    "forget-old-notifications": "Remove notifications that are done with.",
     "make-event-partitions": "Make the next weeks' partitions of session events.",
     "make-usage-log-partitions": "Make the next months' partitions of usage logs.",
     "remove-old-user-sessions": "Remove ended tracked sessions past their retention.",

@@ -15,7 +15,7 @@ select tests.age('ada', '100 seconds');
 select tests.sign_in_as('ada');
 select is((get_usage_state()).status, 'expired', 'is over at its instant');
 select tests.sign_out();
-select is((private.close_due_sessions(10)).closed_count, 1, 'is swept');
+select is((private.close_due_sessions(10)).done_count, 1, 'is swept');
 select is(active_time, interval '90 seconds', 'and counted') from usage_sessions;
 select tests.act_as('service_role');
 select is((record_usage('ada', 0)).credits, 0::numeric, 'as usage is');
