@@ -12,12 +12,15 @@ RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/hourglass hou
 WORKDIR /opt/hourglass
 COPY --from=packages /opt/hourglass/.venv .venv
 COPY worker worker
-ENV LOG_FORMAT=json \
+# The network is the container's own: what of it others reach, its host says.
+ENV HTTP_HOST=0.0.0.0 \
+  HTTP_PORT=8790 \
+  LOG_FORMAT=json \
   PATH=/opt/hourglass/.venv/bin:$PATH \
   PYTHONDONTWRITEBYTECODE=1
 USER 10001
 # Whether the process answers, no more: a container that is restarted because the database is away helps nobody.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["python", "-c", \
-  "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ.get('HTTP_PORT') or 8787}/healthz\")"]
+  "import os, urllib.request as r; p = os.environ['HTTP_PORT']; p == '0' or r.urlopen(f'http://127.0.0.1:{p}/healthz')"]
 ENTRYPOINT ["python", "-m", "worker"]
 CMD ["run"]

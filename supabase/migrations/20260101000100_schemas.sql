@@ -26,7 +26,8 @@ begin
   if not exists (select from pg_catalog.pg_roles where rolname = 'hourglass_worker') then
     create role hourglass_worker login noinherit;
     comment on role hourglass_worker is
-'The worker of Hourglass. Executes the sweeps and nothing else; an operator gives it a password.';
+'The worker of Hourglass. Executes the sweeps, the jobs of the timetable and the report of the '
+'health, and nothing else; an operator gives it a password.';
   end if;
 end
 $$;
