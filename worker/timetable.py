@@ -26,6 +26,7 @@ JOBS = {
     "make-event-partitions": "Make the next weeks' partitions of session events.",
     "make-usage-log-partitions": "Make the next months' partitions of usage logs.",
     "remove-old-user-sessions": "Remove ended tracked sessions past their retention.",
+    "roll-up-sessions": "Add up the days of tracked sessions that are over.",
     "roll-up-usage": "Count usage logs into the hourly, daily and total sums.",
     "run-due": "Do all that is due: end metered sessions, warn and expire rooms, remove dead ones, book credits.",
     "trim-job-runs": "Remove what pg_cron wrote about our old runs.",

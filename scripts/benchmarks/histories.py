@@ -41,6 +41,7 @@ def measure(stack: TemporaryStack, scale: Scale) -> Iterator[Row]:
 
 def _compare(connection: psycopg.Connection, total: int, rounds: int) -> tuple[Comparison, int]:
     tracked.end_sessions(connection, USERS, total, OWN)
+    tracked.roll_up(connection)
     statistics, aggregate = Explained(connection, STATISTICS), Explained(connection, AGGREGATE)
     times = compare(statistics.milliseconds, aggregate.milliseconds, rounds)
     return times, statistics.buffers

@@ -22,10 +22,14 @@ cross join lateral (
 """
 # Two for each.
 SECTIONS = """
-insert into private.session_sections (session_id, section, dwell, user_hash)
-select s.id, 'section ' || half, '30 seconds', private.user_hash(s.user_id)
+insert into private.session_sections (session_id, section, dwell)
+select s.id, 'section ' || half, '30 seconds'
 from public.user_sessions as s cross join unnest('{0,5}'::int[]) as half
 order by s.session_start
+"""
+CHANGES = """
+insert into private.session_changes (user_id, day)
+select user_id, (session_start at time zone 'UTC')::date from public.user_sessions order by session_start
 """
 
 
@@ -45,13 +49,27 @@ def end_sessions(connection: psycopg.Connection, users: int, total: int, own: in
         _clear(connection)
         connection.execute(ENDED_SESSIONS, parameters)
         connection.execute(SECTIONS, parameters)
+        connection.execute(CHANGES)
     _vacuum(connection)
+
+
+def roll_up(connection: psycopg.Connection) -> tuple[int, int]:
+    """Adds up all days that are over, as pg_cron does batch by batch; how many batches and days."""
+    batches = days = 0
+    while row := connection.execute("select nullif(private.roll_up_sessions(10000), 0)").fetchone():
+        if row[0] is None:
+            break
+        batches, days = batches + 1, days + row[0]
+    _vacuum(connection)
+    return batches, days
 
 
 def _clear(connection: psycopg.Connection) -> None:
     connection.execute("truncate public.user_sessions, public.session_events cascade")
+    connection.execute("truncate public.session_daily, private.session_changes cascade")
 
 
 def _vacuum(connection: psycopg.Connection) -> None:
     connection.execute("vacuum (analyze) public.user_sessions, private.session_sections, public.session_events")
+    connection.execute("vacuum (analyze) public.session_daily, private.session_section_daily, private.session_changes")
     connection.execute("checkpoint")

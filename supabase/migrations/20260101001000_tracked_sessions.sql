@@ -69,7 +69,6 @@ create table private.session_sections (
   visit_count bigint not null default 1,
   dwell interval not null default '0',
   entered_at timestamptz,
-  user_hash bigint not null,
   primary key (session_id, section),
   constraint dwell_is_not_negative check (dwell >= interval '0')
 )
@@ -81,29 +80,8 @@ comment on table private.session_sections is
 comment on column private.session_sections.dwell is 'Time of the visits that are over, exact.';
 comment on column private.session_sections.entered_at is
 'Start of the visit that goes on; null unless this is the section of an open session.';
-comment on column private.session_sections.user_hash is
-'private.user_hash of the session''s user: an index entry has no room for a user_id and a section.';
-
--- All that statistics need, so that they need not visit the rows, and what one user has side by
--- side, so that they read as much whatever others have.
-create index session_sections_of_a_user
-on private.session_sections (user_hash, session_id)
-include (section, visit_count, dwell, entered_at);
 
 alter table private.session_sections enable row level security;
-
-create type public.session_stats as (
-  total_sessions integer,
-  total_seconds bigint,
-  average_seconds integer,
-  section_counts jsonb,
-  section_seconds jsonb,
-  last_session_start timestamptz,
-  active_sessions integer
-);
-
-comment on type public.session_stats is
-'What a user''s tracked sessions add up to. Durations are whole seconds, rounded down.';
 
 create type public.cleanup_result as (
   sessions_ended integer,
@@ -205,19 +183,6 @@ comment on function private.lock_user_session(text, uuid) is
 
 -- Sections.
 
-create function private.user_hash(user_id text)
-returns bigint
-language sql
-immutable
-security invoker
-set search_path = ''
-as $$
-  select hashtextextended(user_id, 0);
-$$;
-
-comment on function private.user_hash(text) is
-'A short number in place of a user_id, by which an index narrows down; others may share it.';
-
 create function private.leave_section(session_id uuid, at timestamptz)
 returns void
 language plpgsql
@@ -241,10 +206,9 @@ security invoker
 set search_path = ''
 as $$
 begin
-  insert into private.session_sections as v (session_id, section, entered_at, user_hash)
-  select s.id, enter_section.section, at, private.user_hash(s.user_id)
-  from public.user_sessions as s
-  where s.id = enter_section.session_id and enter_section.section is not null
+  insert into private.session_sections as v (session_id, section, entered_at)
+  select enter_section.session_id, enter_section.section, at
+  where enter_section.section is not null
   on conflict on constraint session_sections_pkey do update
   set visit_count = v.visit_count + 1, entered_at = excluded.entered_at;
 end
@@ -545,121 +509,6 @@ comment on function private.end_user_session_by_token(uuid) is
 'Ends the tracked session that owns the token; any other does nothing.';
 
 -- Reading.
-
-create function private.section_stats(
-  user_id text, since timestamptz, ended_after timestamptz, is_open_counted boolean,
-  out section_counts jsonb, out section_seconds jsonb
-)
-language plpgsql
-stable
-security invoker
-set search_path = ''
--- What suits somebody with ten sessions does not suit somebody with ten thousand. And sections look
--- independent of sessions to the planner: it would sort what it takes for few.
-set plan_cache_mode = 'force_custom_plan'
-set enable_sort = off
-as $$
-begin
-  select
-    coalesce(jsonb_object_agg(total.section, total.visits), '{}'),
-    coalesce(
-      jsonb_object_agg(total.section, floor(extract(epoch from total.dwell))::bigint), '{}'
-    )
-  into section_counts, section_seconds
-  from (
-    select
-      v.section,
-      sum(v.visit_count)::bigint as visits,
-      sum(
-        case
-          when v.entered_at is null then v.dwell
-          else v.dwell + (
-            (select o.last_seen_at from public.user_sessions as o where o.id = s.id) - v.entered_at
-          )
-        end
-      ) as dwell
-    from private.session_sections as v
-    inner join public.user_sessions as s on s.id = v.session_id
-    where
-      v.user_hash = private.user_hash(section_stats.user_id)
-      and s.user_id = section_stats.user_id
-      and s.session_start >= since
-      and (s.session_end > ended_after or (s.session_end is null and is_open_counted))
-    group by v.section
-  ) as total;
-end
-$$;
-
-comment on function private.section_stats(text, timestamptz, timestamptz, boolean) is
-'Visits and dwell time by section of the sessions that a user started since an instant and that '
-'ended after another, and of the open one if it counts; a visit that goes on counts up to when the '
-'session was last seen.';
-
-create function public.get_user_session_stats(
-  days_back integer default 30, user_id text default null
-)
-returns public.session_stats
-language plpgsql
-stable
-security definer
-set search_path = ''
-as $$
-declare
-  v_user_id text := coalesce(user_id, private.caller_id());
-  v_now timestamptz := clock_timestamp();
-  v_settings private.settings;
-  v_since timestamptz;
-  v_kept_since timestamptz;
-  v_open public.user_sessions;
-  v_is_open_counted boolean;
-  v_sections record;
-  v_total interval;
-  v_stats public.session_stats;
-begin
-  if v_user_id is distinct from private.caller() then
-    perform private.require_admin();
-    perform private.check_user_id('user_id', v_user_id);
-  end if;
-  perform private.check_days_back(days_back);
-  select * into v_settings from private.settings;
-  v_since := private.days_before(v_now, days_back);
-  v_kept_since := private.later(v_now, -v_settings.session_retention);
-  -- Only an open session's row is visited; of the others the index knows enough.
-  select * into v_open
-  from public.user_sessions as s
-  where s.user_id = v_user_id and s.session_end is null;
-  select count(*), sum(s.session_end - s.session_start), max(s.session_start)
-  into v_stats.total_sessions, v_total, v_stats.last_session_start
-  from public.user_sessions as s
-  where s.user_id = v_user_id and s.session_start >= v_since and s.session_end > v_kept_since;
-  v_is_open_counted := coalesce(
-    v_open.session_start >= v_since and v_open.last_seen_at > v_kept_since, false
-  );
-  if v_is_open_counted then
-    v_stats.total_sessions := v_stats.total_sessions + 1;
-    v_total := coalesce(v_total, '0') + (v_open.last_seen_at - v_open.session_start);
-    v_stats.last_session_start := greatest(v_stats.last_session_start, v_open.session_start);
-  end if;
-  v_stats.total_seconds := coalesce(floor(extract(epoch from v_total)), 0);
-  v_stats.average_seconds :=
-    coalesce(floor(extract(epoch from v_total) / nullif(v_stats.total_sessions, 0)), 0);
-  v_sections := private.section_stats(v_user_id, v_since, v_kept_since, v_is_open_counted);
-  v_stats.section_counts := v_sections.section_counts;
-  v_stats.section_seconds := v_sections.section_seconds;
-  v_open := private.user_session_at(v_open, v_settings.session_timeout, v_now);
-  v_stats.active_sessions := (v_open.id is not null and v_open.session_end is null)::integer;
-  return v_stats;
-end
-$$;
-
-comment on function public.get_user_session_stats(integer, text) is
-'[user; admin for others] What the sessions that began in the last days_back days add up to; an '
-'open session and its section count up to when it was last seen. active_sessions is of now. Raises '
-'not_signed_in, admin_only, invalid_argument, payload_too_large. Definer: reads as the machinery '
-'does.';
-
-grant execute on function public.get_user_session_stats(integer, text)
-to authenticated, service_role;
 
 create function public.get_active_sessions(
   after_id uuid default null, page_size integer default 100

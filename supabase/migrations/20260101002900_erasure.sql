@@ -2,8 +2,8 @@
 --
 -- Locks: plans, settings (what changes them visits rooms in an order of its own), the account (for
 -- update: nobody else of this user is at work), their rooms one after the other, the watermark of
--- activity, the rest, the watermark of logs. Whoever waited for the account finds none, as if there
--- had never been one.
+-- activity, their sessions, the turn of session_daily, the rest, the watermark of logs. Whoever
+-- waited for the account finds none, as if there had never been one.
 
 create function private.erase_from_room(session_id uuid, user_id text)
 returns void
@@ -96,6 +96,10 @@ begin
   delete from public.session_events as e where e.session_id = any(v_tracked_ids);
   get diagnostics v_event_count = row_count;
   delete from public.user_sessions as s where s.user_id = erase_sessions.user_id;
+  -- Nobody adds up meanwhile.
+  perform from private.session_rollup_turn for update;
+  delete from private.session_changes as c where c.user_id = erase_sessions.user_id;
+  delete from public.session_daily as d where d.user_id = erase_sessions.user_id;
   delete from public.usage_sessions as s where s.user_id = erase_sessions.user_id;
   get diagnostics v_metered_count = row_count;
   return jsonb_build_object(
@@ -108,7 +112,7 @@ $$;
 
 comment on function private.erase_sessions(text) is
 'Removes the metered and tracked sessions of somebody whose account is locked, with their '
-'stretches, sections and events. Answers how many.';
+'stretches, sections, events and what they add up to. Answers how many.';
 
 create function private.erase_ledger(user_id text, at timestamptz)
 returns jsonb

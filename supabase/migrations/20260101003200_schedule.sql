@@ -12,6 +12,9 @@ select cron.schedule(
   'hourglass-end-unseen-user-sessions', '* * * * *', 'select private.end_unseen_user_sessions(1000)'
 );
 select cron.schedule(
+  'hourglass-roll-up-sessions', '* * * * *', 'select private.roll_up_sessions(10000)'
+);
+select cron.schedule(
   'hourglass-remove-old-user-sessions',
   '*/15 * * * *',
   'select private.remove_old_user_sessions(10000)'

@@ -162,6 +162,9 @@ begin
     created_at = private.later(e.created_at, -by)
   from public.user_sessions as s
   where s.id = e.session_id and s.user_id = age.user_id;
+  -- The sessions that have ended change the days that they are in from now on. Nobody adds up meanwhile.
+  perform from private.session_rollup_turn for update;
+  delete from public.session_daily as d where d.user_id = age.user_id;
   update public.user_sessions as s
   set
     session_start = private.later(s.session_start, -by),

@@ -21,8 +21,8 @@ select results_eq(
     and c.relkind in ('r', 'p', 'v') and has_table_privilege('authenticated', c.oid, 'select') order by 1$$,
   array[
     'account_usage', 'accounts', 'credit_grants', 'credit_holds', 'credit_purchases', 'credit_usage',
-    'model_rates', 'notifications', 'plans', 'reading_sessions', 'session_events', 'session_participants', 'usage_daily',
-    'usage_hourly', 'usage_intervals', 'usage_logs', 'usage_sessions', 'usage_totals', 'user_sessions'
+    'model_rates', 'notifications', 'plans', 'reading_sessions', 'session_daily', 'session_events', 'session_participants',
+    'usage_daily', 'usage_hourly', 'usage_intervals', 'usage_logs', 'usage_sessions', 'usage_totals', 'user_sessions'
   ],
   'users read these, each their own rows and rooms'
 );

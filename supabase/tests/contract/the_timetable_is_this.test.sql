@@ -17,6 +17,7 @@ select results_eq(
     ('hourglass-make-usage-log-partitions', '10 0 * * *',
       'select private.make_partitions(''usage_logs'', ''month'', 3)'),
     ('hourglass-remove-old-user-sessions', '*/15 * * * *', 'select private.remove_old_user_sessions(10000)'),
+    ('hourglass-roll-up-sessions', '* * * * *', 'select private.roll_up_sessions(10000)'),
     ('hourglass-roll-up-usage', '* * * * *', 'select private.roll_up_usage(10000)'),
     ('hourglass-run-due', '* * * * *', 'select private.run_due(1000)'),
     ('hourglass-trim-job-runs', '25 0 * * *', 'select private.trim_job_runs()')$$,

@@ -15,7 +15,7 @@ select results_eq(
 );
 select is(
   (select count(*) from health(), jsonb_array_elements(checks) as c where c ->> 'name' like 'job:hourglass-%'),
-  14::bigint, 'and each job'
+  15::bigint, 'and each job'
 );
 select is_empty(
   $$select c from health(), jsonb_array_elements(checks) as c where not (c ->> 'ok')::boolean or c ->> 'hint' is not null$$,

@@ -13,8 +13,8 @@ select is(pg_temp.wrong(), '{}', 'nothing is');
 update private.installation set installed_at = clock_timestamp() - interval '10 minutes';
 select is(
   pg_temp.wrong(),
-  '{job:hourglass-announce-overview,job:hourglass-end-unseen-user-sessions,job:hourglass-roll-up-usage,'
-  'job:hourglass-run-due}',
+  '{job:hourglass-announce-overview,job:hourglass-end-unseen-user-sessions,job:hourglass-roll-up-sessions,'
+  'job:hourglass-roll-up-usage,job:hourglass-run-due}',
   'jobs of each minute have not run for ten, those of a day need not have'
 );
 insert into cron.job_run_details (jobid, runid, status, start_time, end_time)

@@ -52,6 +52,7 @@ def sweeps(times: int) -> Task:
         for _ in range(times):
             fetch(connection, "select * from private.run_due()")
             fetch(connection, "select private.count_activity(), private.end_unseen_user_sessions()")
+            fetch(connection, "select private.roll_up_sessions(1000)")
         return []
 
     return run

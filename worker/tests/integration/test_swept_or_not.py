@@ -22,6 +22,7 @@ SWEEPS = [
     "select * from private.run_due(100)",
     "select private.end_unseen_user_sessions()",
     "select private.remove_old_user_sessions()",
+    "select private.roll_up_sessions(100)",
 ]
 IDS = {"id", "session_id", "end_token", "log_session_event", "metadata", "average_seconds", "section_seconds"}
 EVENTS = """select event, topic like 'user:%%' as to_user, payload ->> 'reason' as reason, count(*) as n
