@@ -20,6 +20,10 @@ TRACES = """
     where c.relnamespace in ('public'::regnamespace, 'private'::regnamespace)
       and c.relkind in ('r', 'p') and not c.relispartition
 """
+# Whoever changes them waits for sessions and rooms that are over by the old values.
+CHANGE_SETTINGS = """
+    update private.settings set session_timeout = session_timeout, session_retention = session_retention returning 1
+"""
 
 
 def somebody() -> str:
@@ -52,7 +56,8 @@ def sweeps(times: int) -> Task:
         for _ in range(times):
             fetch(connection, "select * from private.run_due()")
             fetch(connection, "select private.count_activity(), private.end_unseen_user_sessions()")
-            fetch(connection, "select private.roll_up_sessions(1000)")
+            fetch(connection, "select private.roll_up_sessions(1000), private.remove_old_user_sessions()")
+            fetch(connection, CHANGE_SETTINGS)
         return []
 
     return run
@@ -82,6 +87,7 @@ def made(world: CreditWorld, user_id: str, call: Call) -> Row:
 def test_a_storm_around_two_who_are_erased_leaves_nothing(credit_world: CreditWorld, crowd: Crowd, seed: int) -> None:
     chance, users, other = random.Random(seed), [somebody(), somebody()], somebody()
     rooms = [made(credit_world, host, Call("create_reading_session")) for host in [*users, other]]
+    tracked = [made(credit_world, user, Call("start_user_session"))["id"] for user in [*users, other]]
 
     def deeds(user: str) -> list[Call]:
         room = chance.choice(rooms)
@@ -89,6 +95,9 @@ def test_a_storm_around_two_who_are_erased_leaves_nothing(credit_world: CreditWo
             Call("start_usage_session"),
             Call("usage_ping", {"active": chance.choice([True, False])}),
             Call("start_user_session", {"app_section": "here"}),
+            Call("update_session_section", {"session_id": chance.choice(tracked), "section": "there"}),
+            Call("log_session_event", {"session_id": chance.choice(tracked), "event_type": "x"}),
+            Call("end_user_session", {"session_id": chance.choice(tracked)}),
             Call("create_reading_session"),
             Call("join_session", {"invite_code": room["invite_code"]}),
             Call("leave_session", {"session_id": room["id"]}),
