@@ -244,6 +244,8 @@ returns jsonb
 language plpgsql
 security definer
 set search_path = ''
+-- PostgREST gives the whole call so long, as long as a client of Supabase may wait.
+set statement_timeout = '60s'
 as $$
 declare
   v_turn private.usage_turn;
