@@ -1,5 +1,5 @@
 begin;
-select plan(2);
+select plan(3);
 
 select is_empty(
   $$select i.indexrelid::regclass from pg_index as i
@@ -14,6 +14,12 @@ select is_empty(
   where i.indrelid = 'user_sessions'::regclass
     and (a.attnum = any(i.indkey) or pg_get_indexdef(i.indexrelid) like '%last_seen_at%')$$,
   'of a tracked session neither'
+);
+select is_empty(
+  $$select i.indexrelid::regclass from pg_index as i
+  where i.indrelid = 'private.session_sections'::regclass
+    and pg_get_indexdef(i.indexrelid) ~ 'visit_count|dwell|entered_at'$$,
+  'nor a section what a visit changes'
 );
 
 select * from finish();
