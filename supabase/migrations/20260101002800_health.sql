@@ -351,6 +351,54 @@ comment on function private.check_rollups(timestamptz) is
 'Whether logs wait to be counted for over 10 minutes, and whether the watermarks are of this '
 'cluster''s transactions: those of a restored dump may be ahead.';
 
+create function private.check_deliveries(at timestamptz)
+returns private.health_check
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  v_found record;
+begin
+  select
+    coalesce(sum(d.pending_count), 0) as pending_count,
+    coalesce(sum(d.dead_count), 0) as dead_count,
+    min(d.queued_at) as queued_at,
+    coalesce(sum(d.dead_count), 0) = 0
+    and (min(d.queued_at) < at - interval '15 minutes') is not true as is_ok
+  into v_found
+  from public.webhook_endpoints as e
+  cross join lateral (
+    select
+      count(*) filter (where w.status = 'pending') as pending_count,
+      count(*) filter (where w.status = 'dead') as dead_count,
+      min(w.queued_at) filter (where w.status = 'pending') as queued_at
+    from private.webhook_deliveries as w
+    where w.endpoint_id = e.id and w.status in ('pending', 'dead')
+  ) as d
+  where e.enabled;
+  return row(
+    'notifications',
+    v_found.is_ok,
+    format(
+      '%s wait to be delivered%s, %s were given up.',
+      v_found.pending_count, ', the oldest since ' || v_found.queued_at, v_found.dead_count
+    ),
+    case
+      when not v_found.is_ok
+        then
+          'hourglass webhooks list says where and why, hourglass webhooks replay tries again what '
+          'was given up. Without a worker nothing is delivered.'
+    end
+  )::private.health_check;
+end
+$$;
+
+comment on function private.check_deliveries(timestamptz) is
+'Whether notifications wait for over 15 minutes to be delivered to a webhook that is enabled, or '
+'were given up.';
+
 create function private.health_report()
 returns public.health_report
 language plpgsql
@@ -378,6 +426,8 @@ begin
     select * from private.check_sweeps(v_at)
     union all
     select * from private.check_rollups(v_at)
+    union all
+    select * from private.check_deliveries(v_at)
   ) as c;
   return v_report;
 end
@@ -386,8 +436,8 @@ $$;
 comment on function private.health_report() is
 'Whether all is well, and a row per check: each job''s last success and how late it is, '
 'partitions ahead and today''s of Realtime, sums of credits and of time (a sample), what is due '
-'and not booked, logs not counted, watermarks of another cluster. Definer: the worker, which asks '
-'it for `hourglass health`, reads no table.';
+'and not booked, logs not counted, watermarks of another cluster, notifications not delivered. '
+'Definer: the worker, which asks it for `hourglass health`, reads no table.';
 
 grant execute on function private.health_report() to hourglass_worker;
 

@@ -273,6 +273,11 @@ begin
     || private.erase_sessions(user_id)
     || private.erase_ledger(user_id, v_turn.at)
     || private.erase_logs(user_id);
+  -- In the order in which the worker takes them to book deliveries.
+  perform from public.notifications as n
+  where n.user_id = erase_user.user_id
+  order by n.id
+  for update;
   delete from public.notifications as n where n.user_id = erase_user.user_id;
   get diagnostics v_notification_count = row_count;
   delete from public.accounts as a where a.user_id = erase_user.user_id;

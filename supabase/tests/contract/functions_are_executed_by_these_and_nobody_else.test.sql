@@ -62,10 +62,13 @@ select results_eq(
   from pg_proc as p cross join lateral aclexplode(p.proacl) as a
   where p.pronamespace = 'private'::regnamespace and a.grantee <> p.proowner order by 1, 2$$,
   $$values
-    ('caller', 'authenticated'), ('health_report', 'hourglass_worker'), ('hears_room', 'authenticated'),
-    ('is_admin', 'authenticated'), ('rooms_of_caller', 'authenticated'), ('run_due', 'hourglass_worker'),
-    ('run_job', 'hourglass_worker')$$,
-  'schema private: the jobs and the health by the worker, and what policies ask'
+    ('caller', 'authenticated'), ('claim_deliveries', 'hourglass_worker'),
+    ('count_dead_deliveries', 'hourglass_worker'), ('health_report', 'hourglass_worker'),
+    ('hears_room', 'authenticated'), ('is_admin', 'authenticated'), ('list_webhooks', 'hourglass_worker'),
+    ('prepare_webhook_test', 'hourglass_worker'), ('replay_deliveries', 'hourglass_worker'),
+    ('rooms_of_caller', 'authenticated'), ('run_due', 'hourglass_worker'), ('run_job', 'hourglass_worker'),
+    ('settle_deliveries', 'hourglass_worker')$$,
+  'schema private: the jobs, the health and the deliveries by the worker, and what policies ask'
 );
 select is_empty(
   $$select p.oid::regprocedure from pg_proc as p
