@@ -45,3 +45,15 @@ class RealtimeRefusedError(HourglassError):
 
 class RealtimeLostError(HourglassError):
     """The channel was lost:"""
+
+
+class AddressRefusedError(HourglassError):
+    """The address is private, or not one of the public internet; see WEBHOOK_ALLOW_PRIVATE_ADDRESSES."""
+
+
+class WebhookUnknownError(HourglassError):
+    """There is no such webhook endpoint; see `hourglass webhooks list`."""
+
+
+class WebhookTestError(HourglassError):
+    """The endpoint did not take the test:"""
