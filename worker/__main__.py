@@ -4,7 +4,7 @@ import asyncio
 
 import typer
 
-from worker import __version__, errors, health, logs, service, settings, timetable
+from worker import __version__, errors, health, logs, service, settings, timetable, webhook_commands
 
 app = typer.Typer(
     add_completion=False,
@@ -15,6 +15,7 @@ app = typer.Typer(
     epilog="Exit status of every command: 0 done, 1 failed, 2 the settings are wrong. "
     "Begin with `hourglass run --help`, which names the settings; then `hourglass health` says whether all is well.",
 )
+app.add_typer(webhook_commands.app, name="webhooks")
 
 
 @app.command(

@@ -21,6 +21,7 @@ log = structlog.get_logger()
 TOPIC = "worker"
 DEADLINE_CHANGED = "deadline:changed"
 USAGE_CHANGED = "usage:changed"
+NOTIFICATION_QUEUED = "notification:queued"
 ECHO = "worker:echo"
 ECHO_INTERVAL_S = 10.0
 ECHO_TIMEOUT_S = 5.0
@@ -31,16 +32,24 @@ BACKOFF_LONGEST_S = 10.0
 
 
 class Realtime:
-    """Keeps one channel joined, with a fresh client after every fault, and wakes `on_deadline` for each hint.
+    """Keeps one channel joined, with a fresh client after every fault, and wakes `on_deadline` and `on_notification`
+    for each hint.
 
     The client's own recovery is off: it can leave a channel closed without an error, rejoin with an expired token, or
     listen to a socket that has gone deaf. What counts is that our own broadcast comes back.
     """
 
-    def __init__(self, url: str, key: str, on_deadline: Callable[[datetime | None], None]) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        on_deadline: Callable[[datetime | None], None],
+        on_notification: Callable[[], None],
+    ) -> None:
         self._url = url
         self._key = key
         self._on_deadline = on_deadline
+        self._on_notification = on_notification
         self._channel: AsyncRealtimeChannel | None = None
         self._lost: asyncio.Future[str] | None = None
         self._echoes: dict[str, asyncio.Event] = {}
@@ -112,6 +121,7 @@ class Realtime:
             self._channel, self._lost = channel, lost
             await asyncio.sleep(SETTLING_S)
             self._on_deadline(None)  # for what was said while nobody listened
+            self._on_notification()
             await self.check()
             raise errors.RealtimeLostError(await lost)
         finally:
@@ -124,6 +134,8 @@ class Realtime:
             self._on_deadline(_instant(payload.get("deadline")))
         elif message["event"] == USAGE_CHANGED:
             self._on_deadline(None)
+        elif message["event"] == NOTIFICATION_QUEUED:
+            self._on_notification()
         elif message["event"] == ECHO and (echo := self._echoes.get(str(payload.get("nonce")))):
             echo.set()
 

@@ -4,16 +4,24 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator, Coroutine
+from typing import Protocol
 
 import structlog
 
-from worker import __version__, database, jobs, realtime, schedule
+from worker import __version__, database, jobs, realtime, schedule, webhooks
+from worker.deliveries import Deliveries
 from worker.leadership import Leadership
 from worker.settings import Settings
 
 log = structlog.get_logger()
 
 JOB_PATIENCE_S = 5.0  # what stops us is itself patient for ten seconds, as a rule
+
+
+class Stoppable(Protocol):
+    """A part that ends by itself when it is told to, and finishes what it has begun."""
+
+    def stop(self) -> None: ...
 
 
 async def run(settings: Settings) -> None:
@@ -26,9 +34,11 @@ async def run(settings: Settings) -> None:
         return await jobs.run_due(work, settings.sweep_batch_size)
 
     deadlines = schedule.Deadlines(sweep, settings.fallback_interval_seconds)
-    channel = realtime.Realtime(
-        settings.supabase_url, settings.supabase_service_role_key.get_secret_value(), deadlines.hint
-    )
+    posts = database.Connection(url, "webhooks")
+    poster = webhooks.Poster(settings.webhook_allow_private_addresses)
+    deliveries = Deliveries(posts, poster, settings.fallback_interval_seconds)
+    key = settings.supabase_service_role_key.get_secret_value()
+    channel = realtime.Realtime(settings.supabase_url, key, deadlines.hint, deliveries.hint)
     leadership = Leadership(url, database.Connection(url, "lock", on_back=channel.renew), deadlines.lead)
     periodic = schedule.Periodic()
     periodic.every(realtime.ECHO_INTERVAL_S, channel.check)
@@ -39,13 +49,16 @@ async def run(settings: Settings) -> None:
         parts.push_async_callback(leadership.close)
         leading = await parts.enter_async_context(_running(leadership.run()))
         sweeping = await parts.enter_async_context(_running(deadlines.run(), deadlines))
+        parts.push_async_callback(posts.close)
+        delivering = await parts.enter_async_context(_running(deliveries.run(), deliveries))
         parts.push_async_callback(channel.close)
         listening = await parts.enter_async_context(_running(channel.run()))
         periodic.start()
         parts.callback(periodic.stop)
 
         ended = asyncio.ensure_future(stopped.wait())
-        done, _ = await asyncio.wait({ended, leading, sweeping, listening}, return_when=asyncio.FIRST_COMPLETED)
+        running = {ended, leading, sweeping, delivering, listening}
+        done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         log.info("service.stopping")
         ended.cancel()
         for task in done - {ended}:
@@ -62,7 +75,7 @@ def _signals() -> asyncio.Event:
 
 @contextlib.asynccontextmanager
 async def _running(
-    part: Coroutine[None, None, None], stoppable: schedule.Deadlines | None = None
+    part: Coroutine[None, None, None], stoppable: Stoppable | None = None
 ) -> AsyncIterator[asyncio.Task[None]]:
     """A part that runs beside the others. On the way out it may finish its job, if it has any, and is waited for."""
     task = asyncio.create_task(part)

@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     fallback_interval_seconds: float = Field(
         15, gt=0, le=15, description="longest sleep between two sweeps, whatever Realtime says; at most 15"
     )
+    webhook_allow_private_addresses: bool = Field(
+        False, description="whether webhooks may lead to private and loopback addresses; for development"
+    )
 
     @property
     def secrets(self) -> tuple[str, ...]:
