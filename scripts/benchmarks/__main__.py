@@ -23,6 +23,7 @@ from benchmarks import (
     report,
     sweep,
     usage,
+    webhooks,
 )
 from benchmarks.scale import FULL, QUICK, Scale
 from local_stack.processes import StackError
@@ -40,6 +41,7 @@ PARTS: dict[str, Callable[[TemporaryStack, Scale], Iterator[report.Row]]] = {
     "charge_batches": charge_batches.measure,
     "changes": changes.measure,
     "usage": usage.measure,
+    "webhooks": webhooks.measure,
 }
 NOTES = """\
 Each baseline was measured in this run, in turn with what it is compared to, on a database with default durability.
@@ -50,6 +52,7 @@ Rooms are joined 200 times a second by 8 clients meanwhile, live ones all; a wai
 Charges come from 16 clients; their baseline writes a log, a balance and what was burned, and tells nobody.
 Usage is of 100,000 users, 1,000 of whom have a log that is not rolled up yet; adding up groups all logs at each look.
 A heartbeat is no HOT update where a vacuum or analyze of that moment kept old versions on a full page.
+A webhook is claimed, signed, posted and booked, by one worker; the bare loop only posts.
 load: processes that wanted to run, mean of the last minute, when the row was done; the benchmark's own are in it."""
 
 
