@@ -19,6 +19,7 @@ TRY_TIMEOUT_S = 15.0  # for all of a try, from the name to the answer's status
 CONNECT_TIMEOUT_S = 5.0
 DRAIN_TIMEOUT_S = 1.0
 DRAIN_BYTES = 16 * 1024  # an answer that is read to its end leaves a connection for the next post
+ERROR_CHARACTERS = 300
 IDLE_CONNECTIONS = 100
 IDLE_S = 20.0
 
@@ -74,7 +75,7 @@ class Poster:
         except TimeoutError:
             return Outcome(None, "timeout")
         except Exception as fault:  # an address, a server or a certificate may be wrong in any way
-            return Outcome(None, f"{type(fault).__name__}: {fault}".removesuffix(": "))
+            return Outcome(None, _printable(f"{type(fault).__name__}: {fault}".removesuffix(": ")))
         await _drain(response)
         outcome = Outcome(response.status_code)
         if outcome.is_delivered:
@@ -107,6 +108,11 @@ def _signed(delivery: Delivery) -> dict[str, str]:
         "webhook-timestamp": str(math.floor(sent_at.timestamp())),
         "webhook-signature": standardwebhooks.Webhook(delivery.secret).sign(message_id, sent_at, delivery.body),
     }
+
+
+def _printable(text: str) -> str:
+    """What can be stored and shown, whatever a server has made a library say."""
+    return "".join(character if " " <= character <= "~" else "?" for character in text[:ERROR_CHARACTERS])
 
 
 async def _drain(response: httpx.Response) -> None:

@@ -1,5 +1,7 @@
 """What a post to a real server is like on the wire, and what of an answer counts."""
 
+import asyncio
+import contextlib
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -46,6 +48,12 @@ async def test_a_signature_holds_whatever_zone_the_database_speaks_of(poster: we
     assert message.body == delivery.body.encode()
 
 
+async def test_the_clock_of_the_database_signs(poster: webhooks.Poster, sink: Sink) -> None:
+    sent_at = datetime(2001, 2, 3, 4, 5, 6, 999_999, timezone(timedelta(hours=5)))
+    await poster.post(delivery_to(sink.url, sent_at))
+    assert sink.received[0].headers["webhook-timestamp"] == "981155106"
+
+
 async def test_the_name_stays_in_the_request_and_the_connection_is_kept(poster: webhooks.Poster, sink: Sink) -> None:
     url = f"http://{NAME}:{sink.port}/hook?key=a%20b"
     for _ in range(3):
@@ -84,6 +92,26 @@ async def test_a_time_that_nobody_understands_is_ignored(poster: webhooks.Poster
     with Sink(Answer(503, {"retry-after": text})) as sink:
         outcome = await poster.post(delivery_to(sink.url))
     assert outcome == webhooks.Outcome(503, "answered 503", None)
+
+
+@pytest.mark.parametrize(
+    "answer", [b"\x00\xff\r\n\r\n", b"", b"HTTP/1.1 2\x0000 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 99_999]
+)
+async def test_a_server_that_speaks_something_else_is_an_outcome(poster: webhooks.Poster, answer: bytes) -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        with contextlib.suppress(ConnectionError):
+            writer.write(answer)
+            await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(speak, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        outcome = await poster.post(delivery_to(f"http://127.0.0.1:{port}/"))
+    assert outcome.status is None
+    assert outcome.error
+    assert outcome.error.isascii()
+    assert outcome.error.isprintable()
 
 
 @pytest.mark.parametrize("url", ["http://a.example:99999/", "http://[::1/", "http://127.0.0.1:1/", "https://%/"])

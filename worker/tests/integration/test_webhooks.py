@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from local_stack.config import Stack
@@ -215,6 +216,45 @@ def test_somebody_is_erased_while_they_are_told_of(
     (row,) = backend.await_all(endpoint, status="delivered")
     assert str(row["notification_id"]) == other
     assert "sweep.failed" not in worker.log.read_text()
+
+
+def test_a_connection_that_is_lost_meanwhile(
+    stack: Stack, backend: Backend, running: ExitStack, tmp_path: Path
+) -> None:
+    sink = running.enter_context(Sink())
+    endpoint = backend.endpoint(sink.url)
+    sink.shut()
+    worker = delivering(stack, tmp_path, running)
+    ids = backend.sell(5)
+    sink.await_messages(5)
+    with psycopg.connect(stack.admin_db_url) as connection:
+        connection.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'hourglass-worker'"
+        )
+    worker.hear("database.lost", connection="webhooks")
+    sink.open()
+    backend.await_all(endpoint, status="delivered", try_count=1)
+    assert sorted(message.id for message in sink.received) == ids
+
+
+def test_nobody_waits_in_a_circle(stack: Stack, backend: Backend, running: ExitStack, tmp_path: Path) -> None:
+    sink = running.enter_context(Sink(*(Answer(status) for status in (204, 410, 500) * 2000)))
+    workers = [delivering(stack, tmp_path, running) for _ in range(2)]
+    kept = backend.endpoint(sink.url)
+    backend.sell()
+    sink.await_messages(1)
+    for _ in range(15):
+        other = backend.endpoint(sink.url)
+        backend.sell(20)
+        backend.hasten(kept)
+        for customer in backend.customers[::2]:
+            backend.erase(customer)
+        backend.customers = backend.customers[1::2]
+        backend.replay()
+        backend.remove(other)
+    for worker in workers:
+        assert worker.stop() == 0
+        assert [event for event in worker.said() if event["event"] == "sweep.failed"] == []
 
 
 def test_an_endpoint_is_tested_by_hand(stack: Stack, backend: Backend, running: ExitStack) -> None:

@@ -55,6 +55,12 @@ class Backend:
         erased = self._service.call("erase_user", user_id=customer)
         assert erased.sqlstate is None, erased
 
+    def replay(self) -> None:
+        self.connection.execute("select private.replay_deliveries(1000)")
+
+    def remove(self, endpoint: Endpoint) -> None:
+        self.connection.execute("delete from public.webhook_endpoints where id = %s", [endpoint.id])
+
     def deliveries(self, endpoint: Endpoint) -> Sequence[dict[str, Any]]:
         query = """select d.*, n.delivered_at,
                 (extract(epoch from d.next_try_at - clock_timestamp()) * 1000000)::bigint as wait_us
