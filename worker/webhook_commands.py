@@ -26,9 +26,8 @@ T = TypeVar("T")
 app = typer.Typer(
     no_args_is_help=True,
     help="See and mend the delivery of notifications to webhooks. Settings as for `run`.\n\n"
-    "A back end makes an endpoint with the service key: "
-    "insert into webhook_endpoints (url) values ('https://…') returning id, secret. "
-    "A delivery that fails is tried 8 times in a day; then it is dead, and waits for `replay`.",
+    "An endpoint is a row of webhook_endpoints, which a back end writes with the service key: insert a `url` and read "
+    "the `secret` that it got. A delivery has 8 tries within about a day; then it is dead, and waits for `replay`.",
 )
 
 

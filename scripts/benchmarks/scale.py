@@ -49,8 +49,8 @@ FULL = Scale(
     peer_fetches=2,
     counted=100_000,
     charges_s=30,
-    deliveries=5000,
-    deliver_rounds=6,
+    deliveries=2000,
+    deliver_rounds=5,
     stops={1: 300, 100: 300, 1000: 1000},
     caps=(Caps(1, 0, 40), Caps(100, 4, 3), Caps(1000, 10, 2)),
 )
