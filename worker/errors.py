@@ -45,3 +45,19 @@ class RealtimeRefusedError(HourglassError):
 
 class RealtimeLostError(HourglassError):
     """The channel was lost:"""
+
+
+class TokenRefusedError(HourglassError):
+    """The token is not accepted:"""
+
+
+class StateUnavailableError(HourglassError):
+    """Nobody answers what the user's state is:"""
+
+
+class StreamsFullError(HourglassError):
+    """There are as many streams as there may be:"""
+
+
+class AddressTakenError(HourglassError):
+    """The worker cannot listen at HTTP_HOST and HTTP_PORT:"""
