@@ -29,6 +29,8 @@ class Scale:
     peer_fetches: int
     counted: int
     charges_s: int
+    streams: int
+    stream_events: int
     stops: dict[int, int]  # live sessions: stops measured
     caps: tuple[Caps, ...]
 
@@ -47,6 +49,8 @@ FULL = Scale(
     peer_fetches=2,
     counted=100_000,
     charges_s=30,
+    streams=1000,
+    stream_events=500,
     stops={1: 300, 100: 300, 1000: 1000},
     caps=(Caps(1, 0, 40), Caps(100, 4, 3), Caps(1000, 10, 2)),
 )
@@ -64,6 +68,8 @@ QUICK = Scale(
     peer_fetches=1,
     counted=20_000,
     charges_s=10,
+    streams=1000,
+    stream_events=100,
     stops={1: 50, 100: 100, 1000: 100},
     caps=(Caps(1, 0, 5), Caps(100, 4, 1), Caps(1000, 10, 1)),
 )
