@@ -34,6 +34,7 @@ class Hub:
         self._asks = asks
         self._hears = hears
         self._meters = meters
+        self._best: tokens.Token | None = None
         self._version = -1
         self._is_active = False
         self._beaten_at_s = _now_s()
@@ -46,6 +47,7 @@ class Hub:
     def add(self, stream: streams.Stream, state: states.State) -> None:
         """A stream begins, with the state that its own token was answered."""
         self.streams.add(stream)
+        self._best = self._best or stream.token
         self._moves.set()
         self._take(state)
         stream.send(_event(STATE, state))
@@ -163,7 +165,12 @@ class Hub:
                 stream.expire()
 
     def _token(self) -> tokens.Token:
-        return max(self.streams, key=lambda stream: (not stream.is_ended, stream.expires_at_s)).token
+        """That of the stream that is open for longest; the last one between the end of all and that of the hub."""
+        best = max(self.streams, key=lambda stream: (not stream.is_ended, stream.expires_at_s), default=None)
+        if best is not None:
+            self._best = best.token
+        assert self._best is not None  # noqa: S101 - a hub begins with a stream
+        return self._best
 
 
 def _event(name: str, state: states.State) -> streams.Event:

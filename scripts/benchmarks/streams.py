@@ -45,10 +45,12 @@ async def _measure(stack: TemporaryStack, scale: Scale, url: str) -> list[Row]:
         if everybody.ended_count:
             raise StackError(f"{everybody.ended_count} streams ended by themselves.")
     count = f"{scale.streams:,} streams"
-    rows = [Row(f"memory per stream, {count}", *_each(memory, bare_memory, scale.streams, 1024), "kB")]
+    each_kb, bare_kb = memory / scale.streams / 1024, bare_memory / scale.streams / 1024
+    rows = [Row(f"memory per stream, {count}", each_kb, bare_kb, each_kb / bare_kb, "kB")]
     for percent in events.PERCENTS:
-        pair = [1000 * percentile(values, percent) for values in (streamed, direct)]
-        rows.append(Row(f"message → stream, {count}, p{percent}", *pair, pair[0] / pair[1], "ms"))
+        streamed_ms, direct_ms = (1000 * percentile(values, percent) for values in (streamed, direct))
+        name = f"message → stream, {count}, p{percent}"
+        rows.append(Row(name, streamed_ms, direct_ms, streamed_ms / direct_ms, "ms"))
     opening_ms = 1000 * percentile(openings, 99)
     rows.append(Row(f"first state, {count} opened 50 at once, p99", opening_ms, opening_ms, 1, "ms"))
     return rows
@@ -100,10 +102,6 @@ def _memory(url: str) -> float:
         if line.startswith(f"{MEMORY} "):
             return float(line.split()[1])
     raise StackError(f"The worker does not tell {MEMORY}.")
-
-
-def _each(measured: float, baseline: float, count: int, unit: float) -> tuple[float, float, float]:
-    return measured / count / unit, baseline / count / unit, measured / baseline
 
 
 @contextlib.asynccontextmanager
