@@ -100,7 +100,7 @@ class Hub:
     def _hear(self, name: str, payload: dict[str, Any]) -> None:
         version = payload.get("version")
         if not isinstance(version, int):
-            return
+            version = -1  # says nothing of the state, and is handed on without an id
         if version > self._version + 1:
             self._look_soon()  # something was missed
         state = payload.get("state")
