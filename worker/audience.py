@@ -46,7 +46,7 @@ class Audience:
             raise errors.StreamsFullError("of this user")
         stream = streams.Stream(token, left_s, self._meters)
         if hub is None:
-            hub = self._hubs[token.subject] = hubs.Hub(token.subject, self._asks, self._hears, self._meters)
+            hub = self._hubs[token.subject] = hubs.Hub(token.subject, self._asks, self._hears)
             hub.add(stream, state)
             self._tasks[token.subject] = self._run(token.subject, hub)
         else:

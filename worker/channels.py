@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from realtime import AsyncRealtimeChannel, AsyncRealtimeClient, RealtimeSubscribeStates
 
-from worker import errors
+from worker import errors, metrics
 from worker.backoff import Backoff
 
 log = structlog.get_logger()
@@ -32,7 +32,10 @@ class Channel:
 
     async def use(self, token: str) -> None:
         """Goes on under another token of the same user. One that the server does not like ends the channel."""
-        await self._channel.push("access_token", {"access_token": token})
+        try:
+            await self._channel.push("access_token", {"access_token": token})
+        except Exception as fault:  # whatever the client makes of it, the cure is a fresh channel
+            self.lose(str(fault))
 
     def lose(self, reason: str) -> None:
         if not self.lost.done():
@@ -45,10 +48,11 @@ class Channels:
     A topic is never joined where it is still being left: the client would take the end of the old for that of the new.
     """
 
-    def __init__(self, url: str, key: str) -> None:
+    def __init__(self, url: str, key: str, meters: metrics.Metrics) -> None:
         self._url = f"{url}/realtime/v1"
         self._key = key
-        self._sockets: set[AsyncRealtimeClient] = set()
+        self._meters = meters
+        self.sockets: set[AsyncRealtimeClient] = set()
         self._connecting = asyncio.Lock()
         self._joining = asyncio.Semaphore(JOINS_AT_ONCE)
         self._backoff = Backoff(BACKOFF_FIRST_S, BACKOFF_LONGEST_S)
@@ -78,19 +82,24 @@ class Channels:
             inner.on_broadcast("*", receive)
             try:
                 await inner.subscribe(on_state)
-            except BaseException:
+            except BaseException as fault:
                 self._leave(socket, inner)
+                if isinstance(fault, Exception):  # of whatever kind the client's are
+                    raise errors.RealtimeLostError(str(fault)) from fault
                 raise
         try:
             if channel.lost.done():
-                raise errors.RealtimeRefusedError(channel.lost.result())
+                is_refused = socket in self.sockets and socket.is_connected
+                kind = errors.RealtimeRefusedError if is_refused else errors.RealtimeLostError
+                raise kind(channel.lost.result())
             yield channel
+            self._meters.realtime_lost.labels("user").inc()
         finally:
             self._leave(socket, inner)
 
     def renew(self) -> None:
         """Ends every socket, so that everybody joins anew on fresh ones."""
-        for socket in list(self._sockets):
+        for socket in list(self.sockets):
             self._discard(socket)
 
     async def close(self) -> None:
@@ -101,7 +110,7 @@ class Channels:
 
     async def _socket_for(self, topic: str) -> AsyncRealtimeClient:
         async with self._connecting:
-            for socket in list(self._sockets):
+            for socket in list(self.sockets):
                 if not socket.is_connected:
                     self._discard(socket)
                 elif len(socket.channels) < CHANNELS_PER_SOCKET and topic not in socket.channels:
@@ -123,19 +132,19 @@ class Channels:
             log.warning("channels.unreachable", reason=str(fault) or type(fault).__name__, retry_in_s=round(wait_s, 3))
             raise errors.RealtimeLostError(str(fault)) from fault
         self._backoff.reset()
-        self._sockets.add(socket)
+        self.sockets.add(socket)
         return socket
 
     def _leave(self, socket: AsyncRealtimeClient, channel: AsyncRealtimeChannel) -> None:
         channel.rejoin_timer.reset()
-        if socket in self._sockets and socket.is_connected and not channel.is_closed:
+        if socket in self.sockets and socket.is_connected and not channel.is_closed:
             self._do_aside(channel.unsubscribe())
 
     def _discard(self, socket: AsyncRealtimeClient) -> None:
         """Closes it aside: the handshake with a deaf peer takes its time. Its channels are lost at once."""
-        if socket not in self._sockets:
+        if socket not in self.sockets:
             return
-        self._sockets.discard(socket)
+        self.sockets.discard(socket)
         for channel in list(socket.channels.values()):
             channel.rejoin_timer.reset()
             if channel.subscribe_callback is not None:

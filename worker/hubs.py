@@ -4,17 +4,12 @@ import asyncio
 import contextlib
 from typing import Any
 
-import structlog
-
-from worker import channels, errors, metrics, states, streams, tokens
+from worker import channels, ears, errors, states, streams, tokens
 from worker.backoff import Backoff
-
-log = structlog.get_logger()
 
 HEARTBEAT_S = 10.0
 IDLE_S = 30.0  # between two looks while no session is active
 GRACE_S = 1.0  # after a deadline, for the event that tells of it to come first
-SETTLING_S = 0.1  # a first join is answered before the server listens to the database
 FAULT_FIRST_S = 0.5
 FAULT_LONGEST_S = 10.0
 
@@ -28,12 +23,10 @@ class Hub:
     Acts under the token that is good for longest among those of its streams.
     """
 
-    def __init__(self, subject: str, asks: states.States, hears: channels.Channels, meters: metrics.Metrics) -> None:
+    def __init__(self, subject: str, asks: states.States, hears: channels.Channels) -> None:
         self.streams: set[streams.Stream] = set()
-        self._topic = f"user:{subject}"
         self._asks = asks
-        self._hears = hears
-        self._meters = meters
+        self._ear = ears.Ear(f"user:{subject}", hears, self._token, self._hear, self._look_soon)
         self._best: tokens.Token | None = None
         self._version = -1
         self._is_active = False
@@ -41,61 +34,25 @@ class Hub:
         self._deadline_at_s = float("inf")
         self._woken = asyncio.Event()
         self._must_look = False
-        self._moves = asyncio.Event()
         self._faults = Backoff(FAULT_FIRST_S, FAULT_LONGEST_S)
 
     def add(self, stream: streams.Stream, state: states.State) -> None:
         """A stream begins, with the state that its own token was answered."""
         self.streams.add(stream)
         self._best = self._best or stream.token
-        self._moves.set()
+        self._ear.change_token()
         self._take(state)
         stream.send(_event(STATE, state))
 
     def remove(self, stream: streams.Stream) -> None:
         self.streams.discard(stream)
-        if self.streams:
-            self._moves.set()
+        self._ear.change_token()
 
     async def run(self) -> None:
         """Until cancelled, while there are streams."""
         async with asyncio.TaskGroup() as parts:
-            parts.create_task(self._listen())
+            parts.create_task(self._ear.run())
             parts.create_task(self._look())
-
-    async def _listen(self) -> None:
-        backoff = Backoff(FAULT_FIRST_S, FAULT_LONGEST_S)
-        while True:
-            token = self._token()
-            try:
-                async with self._hears.joined(self._topic, token.text, self._hear) as channel:
-                    joined_at_s = _now_s()
-                    await asyncio.sleep(SETTLING_S)
-                    self._look_soon()  # for what was said while nobody listened
-                    await self._stay(channel, token)
-                    self._meters.realtime_lost.labels("user").inc()
-                    if _now_s() - joined_at_s > FAULT_LONGEST_S:
-                        backoff.reset()
-            except errors.RealtimeRefusedError as fault:
-                log.info("channel.refused", reason=str(fault))
-            except errors.RealtimeLostError:
-                pass  # the sockets have said so, once for all
-            await asyncio.sleep(backoff.next_s())
-
-    async def _stay(self, channel: channels.Channel, token: tokens.Token) -> None:
-        """Until the channel is lost; meanwhile goes over to the best token that there is."""
-        while not channel.lost.done():
-            moves = asyncio.create_task(self._moves.wait())
-            either: set[asyncio.Future[Any]] = {channel.lost, moves}
-            try:
-                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                moves.cancel()
-            self._moves.clear()
-            best = self._token()
-            if best != token and not channel.lost.done():
-                token = best
-                await channel.use(token.text)
 
     def _hear(self, name: str, payload: dict[str, Any]) -> None:
         version = payload.get("version")

@@ -52,7 +52,7 @@ class Usage:
             return
         key = settings.supabase_anon_key.get_secret_value()
         self._states = states.States(settings.supabase_url, key)
-        self._channels = channels.Channels(settings.supabase_url, key)
+        self._channels = channels.Channels(settings.supabase_url, key, meters)
         self._audience = Audience(
             self._states, self._channels, meters, settings.http_max_streams, settings.http_max_streams_per_user
         )
