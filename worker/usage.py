@@ -59,7 +59,7 @@ class Usage:
         # What lets a page in is a token, never a cookie: so any origin will do, unless told otherwise.
         cors = Middleware(
             CORSMiddleware,
-            allow_origins=settings.http_allowed_origins.split(","),
+            allow_origins=[origin.strip() for origin in settings.http_allowed_origins.split(",")],
             allow_methods=["GET"],
             allow_headers=["authorization", "cache-control", "last-event-id"],
         )
