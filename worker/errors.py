@@ -57,3 +57,19 @@ class WebhookUnknownError(HourglassError):
 
 class WebhookTestError(HourglassError):
     """The endpoint did not take the test:"""
+
+
+class TokenRefusedError(HourglassError):
+    """The token is not accepted:"""
+
+
+class StateUnavailableError(HourglassError):
+    """Nobody answers what the user's state is:"""
+
+
+class StreamsFullError(HourglassError):
+    """There are as many streams as there may be:"""
+
+
+class AddressTakenError(HourglassError):
+    """The worker cannot listen at HTTP_HOST and HTTP_PORT:"""

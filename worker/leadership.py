@@ -32,6 +32,10 @@ class Leadership:
         self._on_change = on_change
         self._backend_pid: int | None = None  # of the backend that holds our lock
 
+    @property
+    def is_leader(self) -> bool:
+        return self._backend_pid is not None
+
     async def run(self) -> None:
         """Until cancelled. Raises TransactionPoolerError."""
         await self._refuse_transaction_pooler()

@@ -10,7 +10,7 @@ import typer
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 # They say themselves what goes wrong with a connection, and some show its URL, which holds the key.
-TALKATIVE = ("realtime", "websockets", "httpx", "httpcore", "psycopg")
+TALKATIVE = ("realtime", "websockets", "httpx", "httpcore", "psycopg", "uvicorn")
 
 Format = Literal["console", "json"]
 FormatOption = Annotated[

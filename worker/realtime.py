@@ -45,16 +45,22 @@ class Realtime:
         key: str,
         on_deadline: Callable[[datetime | None], None],
         on_notification: Callable[[], None],
+        on_lost: Callable[[], None] = lambda: None,
     ) -> None:
         self._url = url
         self._key = key
         self._on_deadline = on_deadline
         self._on_notification = on_notification
+        self._on_lost = on_lost
         self._channel: AsyncRealtimeChannel | None = None
         self._lost: asyncio.Future[str] | None = None
         self._echoes: dict[str, asyncio.Event] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._backoff = Backoff(BACKOFF_FIRST_S, BACKOFF_LONGEST_S)
+
+    @property
+    def is_joined(self) -> bool:
+        return self._channel is not None
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -125,6 +131,8 @@ class Realtime:
             await self.check()
             raise errors.RealtimeLostError(await lost)
         finally:
+            if self._channel is not None:
+                self._on_lost()
             self._channel = self._lost = None
             self._discard(client)
 

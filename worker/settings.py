@@ -43,6 +43,15 @@ class Settings(BaseSettings):
         False, description="whether webhooks may lead to private and loopback addresses; for development"
     )
 
+    supabase_anon_key: SecretStr | None = Field(
+        None, description="anon or publishable key, for /usage/stream; without it there are no streams"
+    )
+    http_host: str = Field("127.0.0.1", description="where streams, health and metrics are served")
+    http_port: int = Field(8790, ge=0, le=65_535, description="likewise; 0 serves nothing")
+    http_allowed_origins: str = Field("*", description="origins whose pages may read /usage/stream, by commas")
+    http_max_streams: int = Field(5_000, ge=1, description="streams at once")
+    http_max_streams_per_user: int = Field(20, ge=1, description="streams of one user at once")
+
     @property
     def secrets(self) -> tuple[str, ...]:
         """What no log line may show."""

@@ -21,6 +21,7 @@ from benchmarks import (
     histories,
     presence,
     report,
+    streams,
     sweep,
     usage,
     webhooks,
@@ -42,6 +43,7 @@ PARTS: dict[str, Callable[[TemporaryStack, Scale], Iterator[report.Row]]] = {
     "changes": changes.measure,
     "usage": usage.measure,
     "webhooks": webhooks.measure,
+    "streams": streams.measure,
 }
 NOTES = """\
 Each baseline was measured in this run, in turn with what it is compared to, on a database with default durability.
@@ -51,6 +53,7 @@ Cleaning stores when each room expired and tells who is in it, and leaves a tomb
 Rooms are joined 200 times a second by 8 clients meanwhile, live ones all; a wait counts from when the join was due.
 Charges come from 16 clients; their baseline writes a log, a balance and what was burned, and tells nobody.
 Usage is of 100,000 users, 1,000 of whom have a log that is not rolled up yet; adding up groups all logs at each look.
+A stream is compared with a connection that was answered once, a message to it with one to whoever joined the channel.
 A heartbeat is no HOT update where a vacuum or analyze of that moment kept old versions on a full page.
 A webhook is claimed, signed, posted and booked, by one worker; the bare loop only posts.
 load: processes that wanted to run, mean of the last minute, when the row was done; the benchmark's own are in it."""

@@ -87,9 +87,9 @@ def _rows(cause: str, live_count: int, latencies: Latencies, targets: dict[tuple
 
 
 @contextlib.contextmanager
-def running(stack: TemporaryStack) -> Iterator[None]:
+def running(stack: TemporaryStack, **env: str) -> Iterator[None]:
     """The API, and a worker that leads and listens."""
-    worker = stack.worker({"LOG_FORMAT": "json"})
+    worker = stack.worker({"LOG_FORMAT": "json", **env})
     with contextlib.ExitStack() as undo:
         undo.callback(stack.api.stop)
         stack.api.start()

@@ -31,6 +31,8 @@ class Scale:
     charges_s: int
     deliveries: int  # of webhooks
     deliver_rounds: int
+    streams: int
+    stream_events: int
     stops: dict[int, int]  # live sessions: stops measured
     caps: tuple[Caps, ...]
 
@@ -51,6 +53,8 @@ FULL = Scale(
     charges_s=30,
     deliveries=2000,
     deliver_rounds=5,
+    streams=1000,
+    stream_events=500,
     stops={1: 300, 100: 300, 1000: 1000},
     caps=(Caps(1, 0, 40), Caps(100, 4, 3), Caps(1000, 10, 2)),
 )
@@ -70,6 +74,8 @@ QUICK = Scale(
     charges_s=10,
     deliveries=1000,
     deliver_rounds=3,
+    streams=1000,
+    stream_events=100,
     stops={1: 50, 100: 100, 1000: 100},
     caps=(Caps(1, 0, 5), Caps(100, 4, 1), Caps(1000, 10, 1)),
 )

@@ -11,6 +11,8 @@ from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
+
 from local_stack import folder as folders
 from local_stack import gateway, health
 from local_stack.cluster import Cluster
@@ -109,6 +111,8 @@ def start(options: Namespace) -> int:
         cluster.stop()  # of a stack that was killed
         require_free_port(stack.api_port, "API", "--api-port")
         require_free_port(stack.db_port, "database", "--db-port")
+        if not options.bare:
+            require_free_port(stack.worker_port, "worker", "--db-port, which it follows")
         if options.reset:
             cluster.remove()
         folders.save(stack)
@@ -184,12 +188,20 @@ def variables(stack: Stack) -> dict[str, str]:
         "ANON_KEY": stack.anon_key,
         "SERVICE_ROLE_KEY": stack.service_role_key,
         "JWT_SECRET": stack.jwt_secret,
+        "WORKER_URL": stack.worker_url,
     }
 
 
 def summary(stack: Stack) -> str:
-    names = ("API URL", "DB URL", "Admin DB URL", "anon key", "service_role key", "JWT secret")
-    lines = dict(zip(names, variables(stack).values(), strict=True))
+    names = ("API URL", "DB URL", "Admin DB URL", "anon key", "service_role key", "JWT secret", "worker URL")
+    lines = dict(zip(names, variables(stack).values(), strict=True)) | {"worker": worker_health(stack)}
     if (told := health.line(stack)) is not None:
         lines["health"] = told
     return "\n".join(f"{name:>16}: {value}" for name, value in lines.items())
+
+
+def worker_health(stack: Stack) -> str:
+    try:
+        return httpx.get(f"{stack.worker_url}/readyz").text
+    except httpx.TransportError:
+        return "does not run"

@@ -13,17 +13,27 @@ KEY_ISSUER = "supabase-demo"
 WORKER_PASSWORD = "hourglass"
 API_PORT = 54321
 DATABASE_PORT = 54322
+WORKER_PORT_STEP = 6  # from the database's port: 54328 is the first that the Supabase CLI's own stack leaves free
 TEN_YEARS_S = 10 * 365 * 24 * 3600
 
 
 @dataclass(frozen=True)
 class Stack:
-    """One stack: a folder for its data and the two ports that it listens on."""
+    """One stack: a folder for its data and the two ports that it listens on; its worker's follows from them."""
 
     folder: Path = field(default_factory=lambda: Path(".stack"))
     api_port: int = API_PORT
     db_port: int = DATABASE_PORT
     jwt_secret: str = JWT_SECRET
+
+    @property
+    def worker_port(self) -> int:
+        port = self.db_port + WORKER_PORT_STEP
+        return port if port not in {self.api_port, self.db_port} and port < 65536 else self.db_port - WORKER_PORT_STEP
+
+    @property
+    def worker_url(self) -> str:
+        return f"http://127.0.0.1:{self.worker_port}"
 
     @property
     def api_url(self) -> str:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping
 
 import httpx
-import psycopg
 
 from local_stack import migrations
 from local_stack.cluster import Cluster
@@ -71,9 +70,11 @@ class Supervisor:
                 "DATABASE_URL": stack.worker_db_url,
                 "SUPABASE_URL": stack.api_url,
                 "SUPABASE_SERVICE_ROLE_KEY": stack.service_role_key,
+                "SUPABASE_ANON_KEY": stack.anon_key,
+                "HTTP_PORT": str(stack.worker_port),
             }
             worker = self._part("worker", lambda: python_module(["worker", "run"]), settings)
-            await self._start_part(worker, self._worker_is_connected)
+            await self._start_part(worker, self._worker_is_ready)
 
     def _migrate(self) -> None:
         for name in migrations.apply_migrations(self.stack):
@@ -103,10 +104,11 @@ class Supervisor:
         except httpx.TransportError:
             return False
 
-    def _worker_is_connected(self) -> bool:
-        with psycopg.connect(self.stack.admin_db_url) as connection:
-            query = "select from pg_stat_activity where usename = %s"
-            return connection.execute(query, [migrations.WORKER_ROLE]).fetchone() is not None
+    def _worker_is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.stack.worker_url}/readyz").is_success
+        except httpx.TransportError:
+            return False
 
     def _watch(self, part: Part) -> None:
         self._watches.append(asyncio.create_task(self._keep_alive(part)))

@@ -101,6 +101,8 @@ class TemporaryStack(Stack):
             "DATABASE_URL": self.worker_db_url,
             "SUPABASE_URL": self.api_url,
             "SUPABASE_SERVICE_ROLE_KEY": self.service_role_key,
+            "SUPABASE_ANON_KEY": self.anon_key,
+            "HTTP_PORT": "0",
         }
         return Program(["worker", "run"], self.folder / "logs" / "worker.log", {**own, **self.env, **(env or {})})
 

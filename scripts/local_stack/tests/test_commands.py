@@ -20,7 +20,7 @@ from local_stack.config import JWT_SECRET
 from local_stack.processes import environment, free_port
 from local_stack.testing import temporary_folder
 
-NAMES = ["API_URL", "DB_URL", "ADMIN_DB_URL", "ANON_KEY", "SERVICE_ROLE_KEY", "JWT_SECRET"]
+NAMES = ["API_URL", "DB_URL", "ADMIN_DB_URL", "ANON_KEY", "SERVICE_ROLE_KEY", "JWT_SECRET", "WORKER_URL"]
 PATIENCE_S = 60
 
 

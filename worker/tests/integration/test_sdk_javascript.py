@@ -10,6 +10,7 @@ import pytest
 
 from local_stack.config import Stack
 from worker.tests.integration import sdk_client
+from worker.tests.integration.stream_reader import Web
 from worker.tests.integration.worker_program import PLAN, Clients, Worker
 
 JAVASCRIPT = Path(__file__).with_name("javascript")
@@ -25,7 +26,7 @@ async def live(stack: Stack) -> AsyncIterator[Stack]:
         yield stack
 
 
-async def run(stack: Stack, name: str) -> None:
+async def run(stack: Stack, name: str, **env: str) -> None:
     own = {
         "API_URL": stack.api_url,
         "ANON_KEY": stack.anon_key,
@@ -33,6 +34,7 @@ async def run(stack: Stack, name: str) -> None:
         "JWT_SECRET": stack.jwt_secret,
         "PLAN": PLAN,
         "FALLBACK_S": str(FALLBACK_S),
+        **env,
     }
     process = await asyncio.create_subprocess_exec(
         "node", *FLAGS, JAVASCRIPT / f"{name}.test.mjs", env={**os.environ, **own},
@@ -59,3 +61,8 @@ async def test_the_worker_ends_a_session_that_nobody_calls_for(
 ) -> None:
     Worker(live, tmp_path).run(running)
     await run(live, "deadline")
+
+
+async def test_an_event_source_follows_its_user(live: Stack, running: ExitStack, tmp_path: Path) -> None:
+    web = Web.run(live, tmp_path, running)
+    await run(live, "stream", WORKER_URL=web.url)

@@ -37,6 +37,8 @@ class Worker(Program):
             "DATABASE_URL": stack.worker_db_url,
             "SUPABASE_URL": stack.api_url,
             "SUPABASE_SERVICE_ROLE_KEY": stack.service_role_key,
+            "SUPABASE_ANON_KEY": stack.anon_key,
+            "HTTP_PORT": "0",  # several run at once
             "LOG_FORMAT": "json",
         }
         super().__init__(["worker", "run"], folder / f"worker-{uuid.uuid4().hex[:8]}.log", {**own, **env})

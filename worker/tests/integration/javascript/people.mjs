@@ -30,7 +30,7 @@ export const backEnd = () => client(SERVICE_ROLE_KEY, withoutSession);
 export function user(id = `user-${randomUUID()}`) {
   const token = sign({ sub: id, role: "authenticated" });
   const supabase = client(ANON_KEY, { accessToken: async () => token });
-  return Object.assign(supabase, { id });
+  return Object.assign(supabase, { id, token });
 }
 
 export async function leave() {
