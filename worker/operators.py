@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 from worker import database, errors, leadership, metrics, realtime
 
 LOOK_TIMEOUT_S = 3.0
-LOOK = "select pg_backend_pid()"
+LOOK = "select pending_count, dead_count, oldest_age_seconds from private.measure_outbox()"
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,12 @@ class Operators:
     async def _look(self) -> bool:
         """Whether the database answers."""
         try:
-            await self.connection.fetch(LOOK, (), LOOK_TIMEOUT_S)
+            pending_count, dead_count, oldest_age_s = await self.connection.fetch(LOOK, (), LOOK_TIMEOUT_S)
         except errors.DatabaseError:
             self.meters.database_up.set(0)
             return False
         self.meters.database_up.set(1)
+        self.meters.outbox_pending.set(pending_count)
+        self.meters.outbox_dead.set(dead_count)
+        self.meters.outbox_age.set(oldest_age_s)
         return True

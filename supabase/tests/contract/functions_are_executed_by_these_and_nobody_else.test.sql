@@ -65,6 +65,7 @@ select results_eq(
     ('caller', 'authenticated'), ('claim_deliveries', 'hourglass_worker'),
     ('count_dead_deliveries', 'hourglass_worker'), ('health_report', 'hourglass_worker'),
     ('hears_room', 'authenticated'), ('is_admin', 'authenticated'), ('list_webhooks', 'hourglass_worker'),
+    ('measure_outbox', 'hourglass_worker'),
     ('prepare_webhook_test', 'hourglass_worker'), ('replay_deliveries', 'hourglass_worker'),
     ('rooms_of_caller', 'authenticated'), ('run_due', 'hourglass_worker'), ('run_job', 'hourglass_worker'),
     ('settle_deliveries', 'hourglass_worker')$$,

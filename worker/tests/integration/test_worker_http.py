@@ -104,3 +104,20 @@ def test_stops_at_a_signal(stack: Stack, running: ExitStack, tmp_path: Path, how
     web = Web.run(stack, tmp_path, running)
     assert web.worker.stop(how) == 0
     web.worker.hear("service.stopped")
+
+
+def test_tells_what_waits_in_the_outbox(stack: Stack, clients: Clients, running: ExitStack, tmp_path: Path) -> None:
+    web = Web.run(stack, tmp_path, running)
+    with psycopg.connect(stack.db_url, autocommit=True) as connection, socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}"  # refused, as an address that is private: it waits
+        row = connection.execute(
+            "insert into public.webhook_endpoints (url) values (%s) returning id", [url]
+        ).fetchone()
+        try:
+            clients.lateness(clients.start())
+            wait_until("the outbox is told of", lambda: web.metric("hourglass_outbox_pending") > 0)
+            assert web.metric("hourglass_outbox_age_seconds") > 0
+            assert web.metric("hourglass_outbox_dead") == 0
+        finally:
+            connection.execute("delete from public.webhook_endpoints where id = %s", row)
+    wait_until("nothing waits", lambda: web.metric("hourglass_outbox_pending") == 0)

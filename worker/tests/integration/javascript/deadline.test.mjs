@@ -13,7 +13,10 @@ test("a capped session is told to its owner", async () => {
   const { next } = await listen(ada, `user:${ada.id}`);
   const { session_id, session_cap_at } = await answer(ada.rpc("start_usage_session"));
   assert.equal((await next()).event, "session:created");
-  const { event, payload } = await next();
+  const warned = [];
+  let { event, payload } = await next();
+  for (; event === "session:warning"; { event, payload } = await next()) warned.push(payload.percent ?? "near");
+  assert.deepEqual(warned, ["near", 80, 90, 100]);
   assert.deepEqual([event, payload.reason, payload.version], ["session:closed", "capped", 2]);
   const { state, at } = payload;
   assert.deepEqual([state.session_id, state.status, state.has_reached_limit], [session_id, "capped", true]);
