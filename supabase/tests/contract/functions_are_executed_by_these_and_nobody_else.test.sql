@@ -62,10 +62,12 @@ select results_eq(
   from pg_proc as p cross join lateral aclexplode(p.proacl) as a
   where p.pronamespace = 'private'::regnamespace and a.grantee <> p.proowner order by 1, 2$$,
   $$values
-    ('caller', 'authenticated'), ('health_report', 'hourglass_worker'), ('hears_room', 'authenticated'),
-    ('is_admin', 'authenticated'), ('rooms_of_caller', 'authenticated'), ('run_due', 'hourglass_worker'),
-    ('run_job', 'hourglass_worker')$$,
-  'schema private: the jobs and the health by the worker, and what policies ask'
+    ('caller', 'authenticated'), ('finish_archive', 'hourglass_worker'), ('health_report', 'hourglass_worker'),
+    ('hears_room', 'authenticated'), ('is_admin', 'authenticated'), ('list_archives', 'hourglass_worker'),
+    ('next_awaiting', 'hourglass_worker'), ('read_awaiting', 'hourglass_worker'),
+    ('record_archive_fault', 'hourglass_worker'), ('rooms_of_caller', 'authenticated'),
+    ('run_due', 'hourglass_worker'), ('run_job', 'hourglass_worker'), ('set_partitions_aside', 'hourglass_worker')$$,
+  'schema private: the jobs, the health and the archives by the worker, and what policies ask'
 );
 select is_empty(
   $$select p.oid::regprocedure from pg_proc as p
