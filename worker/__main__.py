@@ -4,7 +4,7 @@ import asyncio
 
 import typer
 
-from worker import __version__, errors, health, logs, service, settings, timetable
+from worker import __version__, archive_commands, errors, health, logs, service, settings, timetable
 
 app = typer.Typer(
     add_completion=False,
@@ -31,6 +31,7 @@ def run(log_format: logs.FormatOption = None) -> None:
 
 app.add_typer(timetable.app, name="once")
 app.add_typer(health.app)
+app.add_typer(archive_commands.app, name="archive")
 
 
 @app.command()

@@ -45,3 +45,7 @@ class RealtimeRefusedError(HourglassError):
 
 class RealtimeLostError(HourglassError):
     """The channel was lost:"""
+
+
+class ArchiveError(HourglassError):
+    """The archive failed:"""

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Coroutine
 
 import structlog
 
-from worker import __version__, database, jobs, realtime, schedule
+from worker import __version__, archive, database, jobs, realtime, schedule, storage
 from worker.leadership import Leadership
 from worker.settings import Settings
 
@@ -29,7 +29,18 @@ async def run(settings: Settings) -> None:
     channel = realtime.Realtime(
         settings.supabase_url, settings.supabase_service_role_key.get_secret_value(), deadlines.hint
     )
-    leadership = Leadership(url, database.Connection(url, "lock", on_back=channel.renew), deadlines.lead)
+    archiving = database.Connection(url, "archive")
+    archiver = settings.archive_url and schedule.WhileLeading(
+        archive.Archive(archiving, storage.open_storage(settings.archive_url, settings.s3_config)).run,
+        archive.INTERVAL_S,
+    )
+
+    def lead(is_leader: bool) -> None:
+        deadlines.lead(is_leader)
+        if archiver:
+            archiver.lead(is_leader)
+
+    leadership = Leadership(url, database.Connection(url, "lock", on_back=channel.renew), lead)
     periodic = schedule.Periodic()
     periodic.every(realtime.ECHO_INTERVAL_S, channel.check)
 
@@ -37,15 +48,20 @@ async def run(settings: Settings) -> None:
     async with contextlib.AsyncExitStack() as parts:
         parts.push_async_callback(work.close)
         parts.push_async_callback(leadership.close)
-        leading = await parts.enter_async_context(_running(leadership.run()))
-        sweeping = await parts.enter_async_context(_running(deadlines.run(), deadlines))
+        parts.push_async_callback(archiving.close)
+        running = [
+            await parts.enter_async_context(_running(leadership.run())),
+            await parts.enter_async_context(_running(deadlines.run(), deadlines)),
+        ]
         parts.push_async_callback(channel.close)
-        listening = await parts.enter_async_context(_running(channel.run()))
+        running.append(await parts.enter_async_context(_running(channel.run())))
+        if archiver:
+            running.append(await parts.enter_async_context(_running(archiver.run())))
         periodic.start()
         parts.callback(periodic.stop)
 
         ended = asyncio.ensure_future(stopped.wait())
-        done, _ = await asyncio.wait({ended, leading, sweeping, listening}, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait({ended, *running}, return_when=asyncio.FIRST_COMPLETED)
         log.info("service.stopping")
         ended.cancel()
         for task in done - {ended}:

@@ -246,6 +246,7 @@ grant execute on function private.set_partitions_aside() to hourglass_worker;
 create function private.next_awaiting(
   after text,
   out name text,
+  out detached_at timestamptz,
   out table_name text,
   out starts_at timestamptz,
   out ends_at timestamptz,
@@ -260,7 +261,7 @@ set search_path = ''
 as $$
 begin
   select
-    a.name, a.table_name, a.starts_at, a.ends_at, a.change_count,
+    a.name, a.detached_at, a.table_name, a.starts_at, a.ends_at, a.change_count,
     pg_relation_size(c.oid) / current_setting('block_size')::bigint,
     (
       select jsonb_agg(
@@ -270,8 +271,9 @@ begin
       where f.attrelid = c.oid and f.attnum > 0 and not f.attisdropped
     )
   into
-    next_awaiting.name, next_awaiting.table_name, next_awaiting.starts_at, next_awaiting.ends_at,
-    next_awaiting.change_count, block_count, column_types
+    next_awaiting.name, next_awaiting.detached_at, next_awaiting.table_name,
+    next_awaiting.starts_at, next_awaiting.ends_at, next_awaiting.change_count, block_count,
+    column_types
   from private.archives as a
   inner join pg_catalog.pg_class as c on c.oid = to_regclass(format('private.%I', a.name))
   where a.archived_at is null and a.name > after
@@ -305,7 +307,7 @@ declare
   v_partition regclass := to_regclass(format('private.%I', name));
   v_total bigint;
 begin
-  -- Before the rows: what changes them in between is noticed with the next ones, or at the end.
+  -- Before the rows: what changes them in between is noticed with the next, or at the end.
   select a.change_count into read_awaiting.change_count
   from private.archives as a
   where a.name = read_awaiting.name and a.archived_at is null;
