@@ -100,7 +100,8 @@ def _faults() -> Iterator[None]:
     try:
         yield
     except (OSError, BaseError) as fault:
-        raise errors.ArchiveError(next(iter(str(fault).splitlines()), "")) from fault
+        told = str(fault).partition("\n\nDebug source")[0]
+        raise errors.ArchiveError(" ".join(told.split())) from fault
 
 
 @contextmanager

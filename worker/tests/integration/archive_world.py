@@ -72,7 +72,7 @@ class World:
         assert row is not None
         return bool(row["ok"]), str(row["detail"])
 
-    def env(self, env: Mapping[str, str]) -> Mapping[str, str]:
+    def environment(self, env: Mapping[str, str] | None = None) -> Mapping[str, str]:
         own = {
             "DATABASE_URL": self.stack.worker_db_url,
             "SUPABASE_URL": self.stack.api_url,
@@ -80,24 +80,26 @@ class World:
             "ARCHIVE_URL": str(self.folder),
             "LOG_FORMAT": "json",
         }
-        return environment({**own, **env})
+        return environment({**own, **(env or {})})
 
-    def command(self, *arguments: str, largest_file: int | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+    def command(
+        self, *arguments: str, env: Mapping[str, str] | None = None, largest_file: int | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """`hourglass archive`, to its end; no file can grow beyond so many bytes."""
         limits = [] if largest_file is None else ["prlimit", f"--fsize={largest_file}"]
         return subprocess.run(
             [*limits, *python_module(["worker", "archive", *arguments])],
-            env=self.env(env),
+            env=self.environment(env),
             capture_output=True,
             text=True,
             check=False,
         )
 
-    def begin(self, **env: str) -> subprocess.Popen[str]:
+    def begin(self) -> subprocess.Popen[str]:
         """`hourglass archive run`, beside the test."""
         return subprocess.Popen(
             python_module(["worker", "archive", "run"]),
-            env=self.env(env), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
     def files(self) -> list[Path]:
