@@ -23,7 +23,7 @@ FINISH_TIMEOUT_S = 3600.0  # the database adds up a month before it drops it
 TRIES = 3  # when rows change while they are read
 LOCKED_FIRST_S = 0.2
 LOCKED_LONGEST_S = 5.0
-LOCKED_TRIES = 8
+LOCKED_TRIES = 6
 
 TRY_LOCK = "select pg_try_advisory_lock(%s)"
 UNLOCK = "select pg_advisory_unlock(%s)"

@@ -20,6 +20,10 @@ from worker.tests.integration.archive_world import AWKWARD, World, said
 from worker.tests.integration.worker_program import Worker, wait_until
 
 MANY = 60_000
+LATE = "null, kind, null, 0, 0, credits, metadata, created_at, null, xact_id"
+EVENT = """insert into public.session_events (id, session_id, event_type, event_data, occurred_at, created_at)
+    values (gen_random_uuid(), gen_random_uuid(), 'view', '{"page": "é"}', '2000-02-03 04:05:06+00',
+      '2000-02-03 04:05:06.789012+00')"""
 SOME_BYTES = 500_000  # of them, staged; an empty database has less
 
 
@@ -167,6 +171,52 @@ def test_a_row_that_changes_meanwhile_is_archived_as_it_is_then(old: World) -> N
     (file,) = old.files()
     asked = old.command("query", "select count(*), count(*) filter (where user_id = 'bob') from usage_logs")
     assert asked.stdout.splitlines()[1].split() == [str(MANY), "0"], (asked, file)
+
+
+def test_a_row_that_comes_late_is_archived_too(old: World) -> None:
+    old.log(count=3)
+    name = old.set_aside()
+    with psycopg.connect(old.stack.db_url) as late:
+        late.execute(f"insert into private.{name} select gen_random_uuid(), 'late', {LATE} from private.{name} limit 1")
+        process = old.begin()
+        wait_until("the file is there", lambda: any(path.suffix == ".parquet" for path in old.files()))
+    _, events = process.communicate()
+    assert process.returncode == 0, events
+    (file,) = old.files()
+    old.restore(file, "restored_late")
+    assert len(old.rows("restored_late")) == 4
+    assert not old.is_there(name)
+
+
+def test_events_are_archived_too(old: World) -> None:
+    old.connection.execute(EVENT)
+    old.connection.execute("select private.set_partitions_aside()")
+    assert old.command("run").returncode == 0
+    asked = old.command("query", "select event_data ->> '$.page' as page, created_at from session_events")
+    assert asked.stdout.splitlines()[1].split(maxsplit=1) == ["é", "2000-02-03 04:05:06.789012+00"], asked
+
+
+def test_one_that_fails_keeps_no_other_waiting(old: World) -> None:
+    old.log()
+    old.log(at="2000-03-03+00")
+    first = old.set_aside()
+    with psycopg.connect(old.stack.db_url) as other:
+        other.execute(f"lock table private.{first} in share mode")
+        ended = old.command("run")
+    assert (ended.returncode, ended.stdout.splitlines()[-1]) == (1, "archived 1, failed 1"), ended
+    assert "locked" in old.is_well()[1]
+    assert old.command("run").returncode == 0
+    assert [found["archived_at"] is None for found in old.archives()] == [False, False]
+
+
+def test_two_at_once_archive_once(old: World) -> None:
+    old.log(count=MANY)
+    old.set_aside()
+    processes = [old.begin(), old.begin()]
+    output = [process.communicate()[0].splitlines()[-1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    assert "archived 1, failed 0" in output
+    assert len(old.files()) == 1
 
 
 def test_the_leader_archives_by_itself(own_stack: Stack, old: World, running: ExitStack, tmp_path: Path) -> None:
