@@ -25,7 +25,8 @@ LOCKED_FIRST_S = 0.2
 LOCKED_LONGEST_S = 5.0
 LOCKED_TRIES = 6
 
-TRY_LOCK = "select pg_try_advisory_lock(%s)"
+# A project may allow its statements less time than it takes to add up a month.
+TRY_LOCK = "select pg_try_advisory_lock(%s), set_config('statement_timeout', '1h', false)"
 UNLOCK = "select pg_advisory_unlock(%s)"
 SET_ASIDE = "select private.set_partitions_aside()"
 NEXT = "select w.* from private.next_awaiting(%s) w"
@@ -90,11 +91,11 @@ class Archive:
 
     async def run(self) -> Result | None:
         """Archives all that waits; None when another worker is at it. Raises DatabaseError, ArchiveError."""
-        (is_held,) = await self._connection.fetch(TRY_LOCK, (LOCK,))
+        is_held, _ = await self._connection.fetch(TRY_LOCK, (LOCK,))
         if not is_held:
             return None
         try:
-            await self._connection.fetch(SET_ASIDE, (), READ_TIMEOUT_S)
+            await self._connection.fetch(SET_ASIDE, (), FINISH_TIMEOUT_S)
             return await self._run_all()
         finally:
             with suppress(errors.DatabaseError):

@@ -165,7 +165,7 @@ as $$
     case
       when w.waiting_count = 0 then 'Nothing waits to be archived.'
       else format('%s partitions wait, the oldest since %s.', w.waiting_count, w.oldest_at)
-    end || coalesce(format(' %s: %s', w.name, w.fault), ''),
+    end || case when w.fault is null then '' else format(' %s: %s', w.name, w.fault) end,
     case
       when w.failed_count > 0
         then 'It stays and is tried again within the hour; to try now: hourglass archive run.'

@@ -1,10 +1,11 @@
 begin;
-select plan(5);
+select plan(6);
 
 create function pg_temp.archive() returns record language sql as $$
   select (ok, hint is not null, detail like '%No space left%') from private.check_archives(clock_timestamp());
 $$;
 select is(pg_temp.archive(), row(true, false, false), 'given nothing waits');
+select is((private.check_archives(now())).detail, 'Nothing waits to be archived.', 'which is all there is to say');
 insert into private.archives (name, detached_at, table_name, starts_at, ends_at)
 values ('usage_logs_202001', clock_timestamp(), 'usage_logs', '2020-01-01+00', '2020-02-01+00');
 select is(pg_temp.archive(), row(true, false, false), 'what waits for a moment is fine');
