@@ -18,6 +18,7 @@ log = structlog.get_logger()
 LOCK = int.from_bytes(b"hourgarc")
 INTERVAL_S = 3600.0
 BLOCKS_PER_READ = 128
+SMALL_READ = 3_000_000  # characters; a read is halved by the database at 8 MiB
 READ_TIMEOUT_S = 60.0
 FINISH_TIMEOUT_S = 3600.0  # the database adds up a month before it drops it
 TRIES = 3  # when rows change while they are read
@@ -157,17 +158,21 @@ class Archive:
         """Brings all rows here. Answers `staged` and of which change_count they are, or why not."""
         staged = staging.progress
         change_count, block = staged or (-1, 0)
+        block_count = BLOCKS_PER_READ
         if staged is not None:
             log.info("archive.resumed", partition=awaiting.name, block=block)
         while block is not None:
             self._on_progress(awaiting, block)
-            reading = (awaiting.name, block, BLOCKS_PER_READ)
+            reading = (awaiting.name, block, block_count)
             found, next_block, texts = await self._connection.fetch(READ, reading, READ_TIMEOUT_S)
             if found is None:
                 return "gone", change_count
             if change_count not in {-1, found}:
                 return "different", found
             await asyncio.to_thread(staging.add, texts, found, next_block)
+            if next_block is not None:  # where rows are long, fewer blocks come than were asked for
+                growth = 2 if len(texts or "") < SMALL_READ else 1
+                block_count = min(BLOCKS_PER_READ, growth * (next_block - block))
             change_count, block = found, next_block
         self._on_progress(awaiting, awaiting.block_count)
         return "staged", change_count

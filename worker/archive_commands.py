@@ -22,7 +22,7 @@ QUERY_TIMEOUT_S = 60.0
 def list_archives() -> None:
     """Each partition that was archived, and those that wait to be."""
     chosen = _load()
-    place = (chosen.archive_url or "").rstrip("/")
+    place = f"{chosen.archive_url.rstrip('/')}/" if chosen.archive_url else ""
     head = ("partition", "rows", "bytes", "from", "to", "location")
     rows = [
         (
@@ -31,7 +31,7 @@ def list_archives() -> None:
             found["byte_count"] if found["archived_at"] else "",
             found["starts_at"],
             found["ends_at"],
-            f"{place}/{found['file_name']}" if found["archived_at"] else f"waits{_because(found['fault'])}",
+            f"{place}{found['file_name']}" if found["archived_at"] else f"waits{_because(found['fault'])}",
         )
         for found in asyncio.run(_list(chosen))
     ]

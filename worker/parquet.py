@@ -26,7 +26,8 @@ TYPES = {
 }
 ROWS_OF_TEXTS = """insert into staged select {values}
     from (select unnest(from_json(?::json, '[["VARCHAR"]]')) as r)"""
-WRITE = "copy staged to {target} (format parquet, compression zstd, kv_metadata {{{pairs}}})"
+WRITE = """copy staged to {target}
+    (format parquet, compression zstd, row_group_size_bytes '32MB', kv_metadata {{{pairs}}})"""
 SUMS = """select count(*), format('{{}}-{{}}', coalesce(sum(('0x' || md5[1:15])::bigint), 0)::varchar,
     coalesce(sum(('0x' || md5[16:30])::bigint), 0)::varchar)
     from (select md5(concat_ws(';', {texts})) as md5 from {source})"""
@@ -150,7 +151,12 @@ def _value(text: str, kind: str) -> str:
 
 
 def _config(folder: Path) -> dict[str, Any]:
-    return {"memory_limit": MEMORY_LIMIT, "threads": 1, "temp_directory": str(folder / "spill")}
+    return {
+        "memory_limit": MEMORY_LIMIT,
+        "preserve_insertion_order": False,  # which would keep a row group of 122,880 rows in memory, however long
+        "temp_directory": str(folder / "spill"),
+        "threads": 1,
+    }
 
 
 def quoted(name: str) -> str:

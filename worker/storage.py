@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ from obstore.store import S3Store
 from worker import errors
 
 MAX_RETRIES = 3
+RETRY_TIMEOUT = timedelta(seconds=20)
 UNFINISHED = ".unfinished"
 
 
@@ -69,7 +71,7 @@ class Bucket:
         options: dict[str, Any] = {
             "config": config,
             "client_options": {"allow_http": True},  # only where the endpoint says http
-            "retry_config": {"max_retries": MAX_RETRIES},
+            "retry_config": {"max_retries": MAX_RETRIES, "retry_timeout": RETRY_TIMEOUT},
         }
         self.address = address
         self.work_folder = Path(tempfile.gettempdir()) / f"hourglass-archive-{os.getuid()}"

@@ -304,7 +304,9 @@ set search_path = ''
 set jit = off
 as $$
 declare
+  v_bytes constant integer := 8 * 1024 * 1024;
   v_partition regclass := to_regclass(format('private.%I', name));
+  v_count integer := block_count;
   v_total bigint;
 begin
   -- Before the rows: what changes them in between is noticed with the next, or at the end.
@@ -314,25 +316,30 @@ begin
   if not found then
     return;
   end if;
-  execute private.query_of_partition(
-    v_partition,
-    'select count(*), json_agg(json_build_array(%s)) from %s where ctid >= $1 and ctid < $2',
-    '?'
-  )
-  into row_count, texts
-  using
-    format('(%s,0)', since_block)::tid, format('(%s,0)', since_block + block_count)::tid;
+  loop
+    execute private.query_of_partition(
+      v_partition,
+      'select count(*), json_agg(json_build_array(%s)) from %s where ctid >= $1 and ctid < $2',
+      '?'
+    )
+    into row_count, texts
+    using
+      format('(%s,0)', since_block)::tid, format('(%s,0)', since_block + v_count)::tid;
+    exit when v_count = 1 or (octet_length(texts) > v_bytes) is not true;
+    v_count := v_count / 2;
+  end loop;
   v_total := pg_relation_size(v_partition) / current_setting('block_size')::bigint;
-  if since_block + block_count < v_total then
-    next_block := since_block + block_count;
+  if since_block + v_count < v_total then
+    next_block := since_block + v_count;
   end if;
 end
 $$;
 
 comment on function private.read_awaiting(text, bigint, integer) is
-'Rows of a partition that waits, from so many blocks of its storage: a JSON array of arrays, each '
-'column as text (private.column_as_text). next_block is null after the last, change_count when '
-'the partition does not wait. Definer: the worker reads no table.';
+'Rows of a partition that waits, from so many blocks of its storage, or from fewer where they come '
+'to more than 8 MiB: a JSON array of arrays, each column as text (private.column_as_text). '
+'next_block is null after the last, change_count when the partition does not wait. Definer: the '
+'worker reads no table.';
 
 grant execute on function private.read_awaiting(text, bigint, integer) to hourglass_worker;
 

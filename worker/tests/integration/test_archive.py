@@ -161,9 +161,11 @@ def test_a_row_that_changes_meanwhile_is_archived_as_it_is_then(old: World) -> N
     old.log(user_id="bob")
     old.connection.execute("select private.ensure_account('bob')")
     name = old.set_aside()
-    process = old.begin()
-    wait_until("rows are staged", lambda: old.staged_bytes() > SOME_BYTES)
-    old.connection.execute("select public.erase_user('bob')")
+    with psycopg.connect(old.stack.db_url) as other:
+        other.execute(f"lock table private.{name} in access share mode")
+        process = old.begin()
+        wait_until("rows are staged", lambda: old.staged_bytes() > SOME_BYTES)
+        old.connection.execute("select public.erase_user('bob')")
     output, events = process.communicate()
     assert process.returncode == 0, (output, events)
     assert "archive.changed" in [event["event"] for event in said(events)]
@@ -224,3 +226,19 @@ def test_the_leader_archives_by_itself(own_stack: Stack, old: World, running: Ex
     worker = Worker(own_stack, tmp_path, ARCHIVE_URL=str(old.folder)).run(running)
     worker.hear("archive.done", rows="3")
     assert worker.stop(signal.SIGTERM) == 0
+
+
+def test_a_worker_that_is_stopped_meanwhile_stops(
+    own_stack: Stack, old: World, running: ExitStack, tmp_path: Path
+) -> None:
+    old.log(count=MANY)
+    name = old.set_aside()
+    worker = Worker(own_stack, tmp_path, ARCHIVE_URL=str(old.folder)).run(running)
+    with psycopg.connect(old.stack.db_url) as other:
+        other.execute(f"lock table private.{name} in access share mode")
+        wait_until("rows are staged", lambda: old.staged_bytes() > SOME_BYTES)
+        assert worker.stop(signal.SIGTERM) == 0
+    worker.hear("service.stopped")
+    assert old.is_there(name)
+    assert old.command("run").returncode == 0
+    assert [found["row_count"] for found in old.archives()] == [MANY]
