@@ -3,13 +3,14 @@
 import re
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from local_stack import testing
 from local_stack.config import Stack
@@ -123,8 +124,11 @@ async def test_a_file_that_reads_otherwise_keeps_the_partition(old: World) -> No
     old.log(count=3)
     name = old.set_aside()
     connection = database.Connection(old.stack.worker_db_url, "archive")
-    result = await archive.Archive(connection, Lossy(old.folder)).run()
-    await connection.close()
+    async with AsyncExitStack() as closing:
+        closing.push_async_callback(connection.close)
+        with capture_logs() as events:
+            result = await archive.Archive(connection, Lossy(old.folder)).run()
+    assert [event["event"] for event in events] == ["archive.failed"]
     assert result == archive.Result(archived_count=0, failed_count=1)
     assert old.is_there(name)
     assert "reads otherwise" in old.is_well()[1]
