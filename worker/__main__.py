@@ -4,7 +4,17 @@ import asyncio
 
 import typer
 
-from worker import __version__, errors, health, logs, service, settings, timetable, webhook_commands
+from worker import (
+    __version__,
+    archive_commands,
+    errors,
+    health,
+    logs,
+    service,
+    settings,
+    timetable,
+    webhook_commands,
+)
 
 app = typer.Typer(
     add_completion=False,
@@ -32,6 +42,7 @@ def run(log_format: logs.FormatOption = None) -> None:
 
 app.add_typer(timetable.app, name="once")
 app.add_typer(health.app)
+app.add_typer(archive_commands.app, name="archive")
 
 
 @app.command()

@@ -73,3 +73,7 @@ class StreamsFullError(HourglassError):
 
 class AddressTakenError(HourglassError):
     """The worker cannot listen at HTTP_HOST and HTTP_PORT:"""
+
+
+class ArchiveError(HourglassError):
+    """The archive failed:"""

@@ -96,6 +96,28 @@ class Deadlines:
         return answered_at_s + (instant - server_time).total_seconds() + MARGIN_S
 
 
+class WhileLeading:
+    """What the leader does at once when it begins to lead and then at an interval, and no deadline hangs on."""
+
+    def __init__(self, job: Callable[[], Awaitable[object]], interval_s: float) -> None:
+        self._job = job
+        self._interval_s = interval_s
+        self._leading = asyncio.Event()
+
+    def lead(self, is_leader: bool) -> None:
+        (self._leading.set if is_leader else self._leading.clear)()
+
+    async def run(self) -> None:
+        """Until cancelled, in the middle of the job too."""
+        while True:
+            await self._leading.wait()
+            try:
+                await self._job()
+            except errors.HourglassError as fault:
+                log.warning("job.failed", reason=str(fault), retry_in_s=self._interval_s)
+            await asyncio.sleep(self._interval_s)
+
+
 class Periodic:
     """Jobs that run at an interval, for what no deadline hangs on: its clock is this machine's wall clock."""
 

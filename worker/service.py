@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import Coroutine
 from typing import Protocol
 
 import structlog
 from prometheus_client import CollectorRegistry
 
-from worker import __version__, database, http, jobs, metrics, operators, realtime, schedule, webhooks
+from worker import __version__, archive, database, http, jobs, metrics, operators, realtime, schedule, storage, webhooks
 from worker.deliveries import Deliveries
 from worker.leadership import Leadership
 from worker.settings import Settings
@@ -29,66 +29,101 @@ class Stoppable(Protocol):
 async def run(settings: Settings) -> None:
     """Until SIGTERM or SIGINT; then finishes the running job and closes in reverse order. Raises HourglassError."""
     stopped = _signals()
-    url = settings.database_url.get_secret_value()
-    work = database.Connection(url, "work")
-    look = database.Connection(url, "look")
-    registry = CollectorRegistry()
-    meters = metrics.Metrics(registry)
-    usage = Usage(settings, meters)
-
-    async def sweep() -> jobs.Sweep:
-        with meters.sweeping():
-            return meters.swept(await jobs.run_due(work, settings.sweep_batch_size))
-
-    def lead(is_leader: bool) -> None:
-        meters.lead(is_leader)
-        deadlines.lead(is_leader)
-
-    def lose() -> None:
-        meters.realtime_lost.labels("worker").inc()
-        usage.renew()
-
-    deadlines = schedule.Deadlines(sweep, settings.fallback_interval_seconds)
-    posts = database.Connection(url, "webhooks")
-    poster = webhooks.Poster(settings.webhook_allow_private_addresses)
-    deliveries = Deliveries(posts, poster, settings.fallback_interval_seconds)
-    key = settings.supabase_service_role_key.get_secret_value()
-    channel = realtime.Realtime(settings.supabase_url, key, deadlines.hint, deliveries.hint, lose)
-    leadership = Leadership(url, database.Connection(url, "lock", on_back=channel.renew), lead)
-    periodic = schedule.Periodic()
-    periodic.every(realtime.ECHO_INTERVAL_S, channel.check)
-    asked = operators.Operators(look, leadership, channel, meters, registry)
-    server = settings.http_port and http.Server(
-        settings.http_host, settings.http_port, [*asked.routes, *usage.routes], meters
-    )
-
     log.info("service.started", version=__version__)
-    async with contextlib.AsyncExitStack() as parts:
-        parts.push_async_callback(work.close)
-        parts.push_async_callback(look.close)
-        parts.push_async_callback(leadership.close)
-        running = [
-            await parts.enter_async_context(_running(leadership.run())),
-            await parts.enter_async_context(_running(deadlines.run(), deadlines)),
-        ]
-        parts.push_async_callback(posts.close)
-        running.append(await parts.enter_async_context(_running(deliveries.run(), deliveries)))
-        parts.push_async_callback(channel.close)
-        running.append(await parts.enter_async_context(_running(channel.run())))
-        periodic.start()
-        parts.callback(periodic.stop)
-        parts.push_async_callback(usage.close)
-        if server:
-            running.append(await parts.enter_async_context(_running(server.run(), server)))
-        parts.callback(usage.stop)
+    async with contextlib.AsyncExitStack() as undo:
+        parts = _Parts(undo)
+        _Worker(settings).start(parts)
+        await parts.wait(stopped)
+    log.info("service.stopped")
 
+
+class _Parts:
+    """What runs beside each other, and what to undo in reverse order when one of them ends."""
+
+    def __init__(self, undo: contextlib.AsyncExitStack) -> None:
+        self.undo = undo
+        self._running: list[asyncio.Task[None]] = []
+
+    def start(self, part: Coroutine[None, None, None], stoppable: Stoppable | None = None) -> None:
+        """On the way out it may finish its job, if it has any, and is waited for."""
+        task = asyncio.create_task(part)
+        self._running.append(task)
+        self.undo.push_async_callback(_end, task, stoppable)
+
+    async def wait(self, stopped: asyncio.Event) -> None:
+        """Until stopped, or until a part ends: raises what it raised."""
         ended = asyncio.ensure_future(stopped.wait())
-        done, _ = await asyncio.wait({ended, *running}, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait({ended, *self._running}, return_when=asyncio.FIRST_COMPLETED)
         log.info("service.stopping")
         ended.cancel()
         for task in done - {ended}:
             task.result()
-    log.info("service.stopped")
+
+
+class _Worker:
+    """The parts, and who tells whom."""
+
+    def __init__(self, settings: Settings) -> None:
+        url = settings.database_url.get_secret_value()
+        key = settings.supabase_service_role_key.get_secret_value()
+        registry = CollectorRegistry()
+        self._batch_size = settings.sweep_batch_size
+        self._work, self._look, self._posts, self._archiving = (
+            database.Connection(url, name) for name in ("work", "look", "webhooks", "archive")
+        )
+        self._meters = metrics.Metrics(registry)
+        self._usage = Usage(settings, self._meters)
+        self._deadlines = schedule.Deadlines(self._sweep, settings.fallback_interval_seconds)
+        poster = webhooks.Poster(settings.webhook_allow_private_addresses)
+        self._deliveries = Deliveries(self._posts, poster, settings.fallback_interval_seconds)
+        self._channel = realtime.Realtime(
+            settings.supabase_url, key, self._deadlines.hint, self._deliveries.hint, self._lose_channel
+        )
+        lock = database.Connection(url, "lock", on_back=self._channel.renew)
+        self._leadership = Leadership(url, lock, self._lead)
+        self._archiver = settings.archive_url and schedule.WhileLeading(
+            archive.Archive(self._archiving, storage.open_storage(settings.archive_url, settings.s3_config)).run,
+            archive.INTERVAL_S,
+        )
+        self._periodic = schedule.Periodic()
+        self._periodic.every(realtime.ECHO_INTERVAL_S, self._channel.check)
+        asked = operators.Operators(self._look, self._leadership, self._channel, self._meters, registry)
+        self._server = settings.http_port and http.Server(
+            settings.http_host, settings.http_port, [*asked.routes, *self._usage.routes], self._meters
+        )
+
+    def start(self, parts: _Parts) -> None:
+        """Each part after those that it tells something, and so it stops before them."""
+        for connection in (self._work, self._look, self._posts, self._archiving):
+            parts.undo.push_async_callback(connection.close)
+        parts.undo.push_async_callback(self._leadership.close)
+        parts.start(self._leadership.run())
+        parts.start(self._deadlines.run(), self._deadlines)
+        parts.start(self._deliveries.run(), self._deliveries)
+        if self._archiver:
+            parts.start(self._archiver.run())
+        parts.undo.push_async_callback(self._channel.close)
+        parts.start(self._channel.run())
+        self._periodic.start()
+        parts.undo.callback(self._periodic.stop)
+        parts.undo.push_async_callback(self._usage.close)
+        if self._server:
+            parts.start(self._server.run(), self._server)
+        parts.undo.callback(self._usage.stop)
+
+    async def _sweep(self) -> jobs.Sweep:
+        with self._meters.sweeping():
+            return self._meters.swept(await jobs.run_due(self._work, self._batch_size))
+
+    def _lead(self, is_leader: bool) -> None:
+        self._meters.lead(is_leader)
+        self._deadlines.lead(is_leader)
+        if self._archiver:
+            self._archiver.lead(is_leader)
+
+    def _lose_channel(self) -> None:
+        self._meters.realtime_lost.labels("worker").inc()
+        self._usage.renew()
 
 
 def _signals() -> asyncio.Event:
@@ -98,17 +133,9 @@ def _signals() -> asyncio.Event:
     return stopped
 
 
-@contextlib.asynccontextmanager
-async def _running(
-    part: Coroutine[None, None, None], stoppable: Stoppable | None = None
-) -> AsyncIterator[asyncio.Task[None]]:
-    """A part that runs beside the others. On the way out it may finish its job, if it has any, and is waited for."""
-    task = asyncio.create_task(part)
-    try:
-        yield task
-    finally:
-        if stoppable is not None:
-            stoppable.stop()
-            await asyncio.wait({task}, timeout=JOB_PATIENCE_S)
-        task.cancel()
-        await asyncio.wait({task})
+async def _end(task: asyncio.Task[None], stoppable: Stoppable | None) -> None:
+    if stoppable is not None:
+        stoppable.stop()
+        await asyncio.wait({task}, timeout=JOB_PATIENCE_S)
+    task.cancel()
+    await asyncio.wait({task})

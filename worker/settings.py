@@ -1,5 +1,6 @@
 """What the environment says."""
 
+import re
 from typing import Annotated, Literal
 
 import pydantic
@@ -20,6 +21,12 @@ def _require_http_url(url: str) -> str:
     except pydantic.ValidationError:
         raise ValueError("not an http(s) URL") from None  # pydantic's own message would repeat the value
     return url.rstrip("/")
+
+
+def _require_archive_url(url: str | None) -> str | None:
+    if url is not None and not re.fullmatch(r"(file://)?/.*|s3://[^/]+(/.*)?", url):
+        raise ValueError("not an absolute path, a file:///… or an s3://bucket/prefix")
+    return url
 
 
 class Settings(BaseSettings):
@@ -52,11 +59,36 @@ class Settings(BaseSettings):
     http_max_streams: int = Field(5_000, ge=1, description="streams at once")
     http_max_streams_per_user: int = Field(20, ge=1, description="streams of one user at once")
 
+    archive_url: Annotated[str | None, AfterValidator(_require_archive_url)] = Field(
+        None, description="where partitions past their retention are archived: a folder, or s3://bucket/prefix"
+    )
+    aws_endpoint_url: str | None = Field(None, description="of an archive in S3 that is not Amazon's")
+    aws_region: str = Field("us-east-1", description="of an archive in S3")
+    aws_access_key_id: str | None = Field(None, description="of an archive in S3; else what the machine's role has")
+    aws_secret_access_key: SecretStr | None = Field(None, description="of an archive in S3")
+
+    @property
+    def s3_config(self) -> dict[str, str]:
+        """By the names that the client has for them."""
+        secret = self.aws_secret_access_key
+        config = {
+            "endpoint_url": self.aws_endpoint_url,
+            "region": self.aws_region,
+            "access_key_id": self.aws_access_key_id,
+            "secret_access_key": secret.get_secret_value() if secret else None,
+        }
+        return {name: value for name, value in config.items() if value is not None}
+
     @property
     def secrets(self) -> tuple[str, ...]:
         """What no log line may show."""
         url = self.database_url.get_secret_value()
-        candidates = (url, database.password_of(url), self.supabase_service_role_key.get_secret_value())
+        candidates = (
+            url,
+            database.password_of(url),
+            self.supabase_service_role_key.get_secret_value(),
+            self.s3_config.get("secret_access_key"),
+        )
         return tuple(secret for secret in candidates if secret)
 
 

@@ -13,6 +13,7 @@ create table private.settings (
   session_retention interval not null default '90 days',
   event_retention interval not null default '30 days',
   usage_log_retention interval not null default '400 days',
+  archive_before_drop boolean not null default false,
   admin_refresh interval not null default '500 milliseconds',
   constraint there_is_one_row check (is_the_only_row),
   constraint durations_lead_forward check (
@@ -52,6 +53,9 @@ comment on column private.settings.cleanup_interval is
 comment on column private.settings.session_retention is 'How long ended tracked sessions are kept.';
 comment on column private.settings.event_retention is 'How long session events are kept.';
 comment on column private.settings.usage_log_retention is 'How long usage logs are kept.';
+comment on column private.settings.archive_before_drop is
+'Whether partitions past their retention wait for the worker to archive them; else they are '
+'dropped.';
 comment on column private.settings.admin_refresh is
 'The administrators'' topic announces changes at most this often.';
 

@@ -184,7 +184,11 @@ begin
     return false;
   end if;
   execute format('alter table public.%I detach partition private.%I', table_name, name);
-  execute format('drop table private.%I', name);
+  if private.is_to_be_archived(name) then
+    perform private.await_archive(table_name, name);
+  else
+    execute format('drop table private.%I', name);
+  end if;
   return true;
 exception
   when lock_not_available or deadlock_detected then
@@ -193,5 +197,6 @@ end
 $$;
 
 comment on function private.drop_partition(text, text, xid8) is
-'Drops a partition. False, and it stays, when one of its rows is of the transaction given or a '
+'Drops a partition, or only takes it out of its table until it is archived '
+'(archive_before_drop). False, and it stays, when one of its rows is of the transaction given or a '
 'later one, or somebody holds a lock that this needs for half a second.';

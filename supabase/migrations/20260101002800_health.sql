@@ -159,6 +159,44 @@ comment on function private.check_partitions(timestamptz) is
 'The next partition of each table that is partitioned, and today''s of realtime.messages, without '
 'which realtime.send loses events.';
 
+create function private.check_archives(at timestamptz)
+returns private.health_check
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select row(
+    'archive',
+    w.failed_count = 0 and (w.oldest_at < at - interval '1 day') is not true,
+    case
+      when w.waiting_count = 0 then 'Nothing waits to be archived.'
+      else format('%s partitions wait, the oldest since %s.', w.waiting_count, w.oldest_at)
+    end || case when w.fault is null then '' else format(' %s: %s', w.name, w.fault) end,
+    case
+      when w.failed_count > 0
+        then 'It stays and is tried again within the hour; to try now: hourglass archive run.'
+      when w.oldest_at < at - interval '1 day'
+        then
+          'No worker with ARCHIVE_URL archives it. Who wants no archive drops the table in '
+          'private and its row of private.archives.'
+    end
+  )::private.health_check
+  from (
+    select
+      count(*) as waiting_count,
+      count(a.failed_at) as failed_count,
+      min(a.detached_at) as oldest_at,
+      (array_agg(a.name order by a.failed_at desc nulls last))[1] as name,
+      (array_agg(a.fault order by a.failed_at desc nulls last))[1] as fault
+    from private.archives as a
+    where a.archived_at is null
+  ) as w;
+$$;
+
+comment on function private.check_archives(timestamptz) is
+'Whether partitions wait to be archived for over a day, or the last try of one failed, and why.';
+
 create function private.sample_percent(table_name text, row_count integer)
 returns double precision
 language sql
@@ -419,6 +457,8 @@ begin
     union all
     select * from private.check_partitions(v_at)
     union all
+    select * from private.check_archives(v_at)
+    union all
     select * from private.check_balance_sums()
     union all
     select * from private.check_time_sums()
@@ -435,9 +475,9 @@ $$;
 
 comment on function private.health_report() is
 'Whether all is well, and a row per check: each job''s last success and how late it is, '
-'partitions ahead and today''s of Realtime, sums of credits and of time (a sample), what is due '
-'and not booked, logs not counted, watermarks of another cluster, notifications not delivered. '
-'Definer: the worker, which asks it for `hourglass health`, reads no table.';
+'partitions ahead and today''s of Realtime, archives, sums of credits and of time (a sample), what '
+'is due and not booked, logs not counted, watermarks of another cluster, notifications not '
+'delivered. Definer: the worker, which asks it for `hourglass health`, reads no table.';
 
 grant execute on function private.health_report() to hourglass_worker;
 

@@ -95,6 +95,8 @@ begin
   -- A statement of its own: it sees what whoever held a session has logged.
   delete from public.session_events as e where e.session_id = any(v_tracked_ids);
   get diagnostics v_event_count = row_count;
+  v_event_count := v_event_count
+    + private.erase_awaiting('session_events', 'session_id', v_tracked_ids);
   delete from public.user_sessions as s where s.user_id = erase_sessions.user_id;
   -- Nobody adds up meanwhile.
   perform from private.session_rollup_turn for update;
@@ -195,6 +197,8 @@ begin
     credits = e.credits + excluded.credits;
   delete from public.usage_logs as l where l.user_id = erase_logs.user_id;
   get diagnostics v_log_count = row_count;
+  v_log_count := v_log_count
+    + private.erase_awaiting('usage_logs', 'user_id', array[erase_logs.user_id]);
   delete from public.usage_hourly as h where h.user_id = erase_logs.user_id;
   delete from public.usage_daily as d where d.user_id = erase_logs.user_id;
   delete from private.thread_totals as t where t.user_id = erase_logs.user_id;

@@ -63,13 +63,15 @@ select results_eq(
   where p.pronamespace = 'private'::regnamespace and a.grantee <> p.proowner order by 1, 2$$,
   $$values
     ('caller', 'authenticated'), ('claim_deliveries', 'hourglass_worker'),
-    ('count_dead_deliveries', 'hourglass_worker'), ('health_report', 'hourglass_worker'),
-    ('hears_room', 'authenticated'), ('is_admin', 'authenticated'), ('list_webhooks', 'hourglass_worker'),
-    ('measure_outbox', 'hourglass_worker'),
-    ('prepare_webhook_test', 'hourglass_worker'), ('replay_deliveries', 'hourglass_worker'),
-    ('rooms_of_caller', 'authenticated'), ('run_due', 'hourglass_worker'), ('run_job', 'hourglass_worker'),
-    ('settle_deliveries', 'hourglass_worker')$$,
-  'schema private: the jobs, the health and the deliveries by the worker, and what policies ask'
+    ('count_dead_deliveries', 'hourglass_worker'), ('finish_archive', 'hourglass_worker'),
+    ('health_report', 'hourglass_worker'), ('hears_room', 'authenticated'), ('is_admin', 'authenticated'),
+    ('list_archives', 'hourglass_worker'), ('list_webhooks', 'hourglass_worker'), ('measure_outbox', 'hourglass_worker'),
+    ('next_awaiting', 'hourglass_worker'), ('prepare_webhook_test', 'hourglass_worker'),
+    ('read_awaiting', 'hourglass_worker'), ('record_archive_fault', 'hourglass_worker'),
+    ('replay_deliveries', 'hourglass_worker'), ('rooms_of_caller', 'authenticated'),
+    ('run_due', 'hourglass_worker'), ('run_job', 'hourglass_worker'),
+    ('set_partitions_aside', 'hourglass_worker'), ('settle_deliveries', 'hourglass_worker')$$,
+  'schema private: the jobs, health, deliveries and archives by the worker, and what policies ask'
 );
 select is_empty(
   $$select p.oid::regprocedure from pg_proc as p

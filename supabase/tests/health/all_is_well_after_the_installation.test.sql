@@ -8,7 +8,7 @@ select results_eq(
   $$select c ->> 'name' from health(), jsonb_array_elements(checks) as c
   where c ->> 'name' not like 'job:%' order by 1$$,
   array[
-    'due_credits', 'due_rooms', 'due_sessions', 'ledger', 'notifications',
+    'archive', 'due_credits', 'due_rooms', 'due_sessions', 'ledger', 'notifications',
     'partitions:session_events', 'partitions:usage_logs',
     'realtime_partition', 'rollup', 'transaction_ids', 'usage_totals'
   ],

@@ -57,6 +57,8 @@ def test_names_what_is_missing(monkeypatch: pytest.MonkeyPatch, name: str, value
         ("SWEEP_BATCH_SIZE", "0"),
         ("FALLBACK_INTERVAL_SECONDS", "16"),
         ("FALLBACK_INTERVAL_SECONDS", "hunter2"),
+        ("ARCHIVE_URL", "hunter2/folder"),
+        ("ARCHIVE_URL", "https://hunter2.example.com"),
     ],
 )
 def test_names_what_is_malformed_without_showing_it(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -93,12 +95,12 @@ def test_the_help_page_names_every_setting() -> None:
 def test_no_log_line_shows_a_secret(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], log_format: str
 ) -> None:
-    chosen = load(monkeypatch, LOG_FORMAT=log_format)
+    chosen = load(monkeypatch, LOG_FORMAT=log_format, AWS_SECRET_ACCESS_KEY="key/of+s3")
     logs.configure(chosen.log_format, chosen.secrets)
     structlog.get_logger().warning("x.failed", reason=f"{GOOD['DATABASE_URL']} {GOOD['SUPABASE_SERVICE_ROLE_KEY']}")
-    structlog.get_logger().warning("x.failed", reason="password is pass#word")
+    structlog.get_logger().warning("x.failed", reason="password is pass#word, key is key/of+s3")
     logging.getLogger("asyncio").error("at %s", GOOD["DATABASE_URL"])
     written = capsys.readouterr().err
     assert "x.failed" in written
     assert "***" in written
-    assert not any(secret in written for secret in ("pass%23word", "pass#word", "sb_secret_abcdefgh"))
+    assert not any(secret in written for secret in ("pass%23word", "pass#word", "sb_secret_abcdefgh", "key/of+s3"))

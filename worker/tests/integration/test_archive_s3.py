@@ -1,0 +1,94 @@
+"""The same in a bucket that speaks S3: a real server process, on loopback."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import httpx
+import pytest
+
+from local_stack import testing
+from local_stack.config import Stack
+from local_stack.processes import free_port
+from local_stack.testing import Program, TemporaryStack
+from worker.tests.integration import archive_world
+from worker.tests.integration.archive_world import World
+from worker.tests.integration.worker_program import wait_until
+
+SECRET = "not-to-be-shown"
+LEFT = "/bucket/old/times/usage_logs/"
+
+
+@pytest.fixture(scope="module")
+def own_stack() -> Iterator[TemporaryStack]:
+    """One whose retention nothing else depends on."""
+    with testing.temporary_stack(api=False) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server with one bucket."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    program = Program(["moto.server", "-H", "127.0.0.1", "-p", str(port)], tmp_path_factory.mktemp("s3") / "log", {})
+
+    def is_up() -> bool:
+        try:
+            return httpx.put(f"{url}/bucket").is_success
+        except httpx.TransportError:
+            return False
+
+    program.start()
+    try:
+        wait_until("the bucket is there", is_up)
+        yield url
+    finally:
+        program.stop()
+
+
+@pytest.fixture
+def old(own_stack: Stack, tmp_path: Path) -> Iterator[World]:
+    with archive_world.world_of(own_stack, tmp_path) as world:
+        yield world
+
+
+def settings(url: str, folder: Path) -> Mapping[str, str]:
+    return {
+        "ARCHIVE_URL": "s3://bucket/old/times/",
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": "ours",
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "TMPDIR": str(folder),
+    }
+
+
+def test_rows_go_to_a_bucket_and_are_asked_there(old: World, s3: str, tmp_path: Path) -> None:
+    old.log(credits="0.1", count=20_000)
+    name = old.set_aside()
+    old.connection.execute("update private.archives set change_count = 7")
+    (waiting,) = old.archives()
+    left = f"{name}-{waiting['detached_at']:%Y%m%dT%H%M%S.%fZ}-6.parquet"
+    httpx.put(f"{s3}{LEFT}{left}", content=b"of a try before").raise_for_status()
+    ended = old.command("run", env=settings(s3, tmp_path))
+    assert ended.returncode == 0, ended
+    assert not old.is_there(name)
+    keys = httpx.get(f"{s3}/bucket?list-type=2").text
+    assert left not in keys
+    assert left.replace("-6.", "-7.") in keys
+    asked = old.command("query", "select count(*), sum(credits) from usage_logs", env=settings(s3, tmp_path))
+    assert asked.stdout.splitlines()[1].split() == ["20000", "2000.0"], asked
+    listed = old.command("ls", env=settings(s3, tmp_path))
+    assert "s3://bucket/old/times/usage_logs/usage_logs_200002-" in listed.stdout
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_bucket_that_is_not_there_keeps_the_partition(old: World, s3: str, tmp_path: Path) -> None:
+    old.log()
+    name = old.set_aside()
+    ended = old.command("run", env={**settings(s3, tmp_path), "ARCHIVE_URL": "s3://another/old"})
+    assert ended.returncode == 1
+    assert old.is_there(name)
+    is_well, detail = old.is_well()
+    assert not is_well
+    assert "NoSuchBucket" in detail
+    assert SECRET not in ended.stderr + ended.stdout + detail
