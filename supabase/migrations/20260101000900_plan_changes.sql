@@ -71,6 +71,27 @@ create trigger accounts_hold_plans_still
 before update of plan_id on public.accounts
 for each statement execute function private.hold_plans_for_statement();
 
+create function private.tell_before_another_plan()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  perform private.tell_of_what_is_due(old.user_id, private.next_instant(old.changed_at));
+  return new;
+end
+$$;
+
+comment on function private.tell_before_another_plan() is
+'Trigger: what an account has reached of its plan is told before it has another. Definer: as '
+'below.';
+
+create trigger accounts_tell_before_another_plan
+before update of plan_id on public.accounts
+for each row when (old.plan_id is distinct from new.plan_id)
+execute function private.tell_before_another_plan();
+
 create function private.apply_new_plan_of_account()
 returns trigger
 language plpgsql
@@ -92,6 +113,56 @@ after update of plan_id on public.accounts
 for each row when (old.plan_id is distinct from new.plan_id)
 execute function private.apply_new_plan_of_account();
 
+create function private.live_users_of(plan_id text)
+returns setof text
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select s.user_id
+  from public.usage_sessions as s
+  inner join public.accounts as a on a.user_id = s.user_id
+  where s.ended_at is null and a.plan_id = live_users_of.plan_id
+  order by s.user_id;
+$$;
+
+comment on function private.live_users_of(text) is
+'The users of a plan with a live session, in the order that they are locked in.';
+
+create function private.tell_before_plan_changes()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_user_id text;
+begin
+  -- All of them, due or not: once the plan has changed they are visited in the same order.
+  for v_user_id in select u.* from private.live_users_of(old.id) as u
+  loop
+    perform private.tell_of_what_is_due(
+      v_user_id, private.next_instant((private.lock_account(v_user_id)).changed_at)
+    );
+  end loop;
+  return new;
+end
+$$;
+
+comment on function private.tell_before_plan_changes() is
+'Trigger: what users have reached of a plan is told before it has another limit or period. '
+'Definer: as for an account''s plan.';
+
+create trigger plans_tell_before_their_change
+before update of limit_seconds, near_limit_seconds, period on public.plans
+for each row when (
+  old.limit_seconds is distinct from new.limit_seconds
+  or old.near_limit_seconds <> new.near_limit_seconds
+  or interval_send(old.period) <> interval_send(new.period)
+)
+execute function private.tell_before_plan_changes();
+
 create function private.apply_changed_plan()
 returns trigger
 language plpgsql
@@ -99,15 +170,8 @@ security definer
 set search_path = ''
 as $$
 begin
-  perform private.apply_plan(live.user_id, true)
-  from (
-    select s.user_id
-    from public.usage_sessions as s
-    inner join public.accounts as a on a.user_id = s.user_id
-    where s.ended_at is null and a.plan_id = new.id
-    order by s.user_id
-    offset 0
-  ) as live;
+  perform private.apply_plan(u.user_id, true)
+  from private.live_users_of(new.id) as u (user_id);
   return null;
 end
 $$;
