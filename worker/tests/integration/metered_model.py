@@ -141,6 +141,12 @@ class Model:
                 return
             start, end = self.period(end)
 
+    def next_told(self, now: int) -> list[int]:
+        """When the thresholds ahead are reached in this period by somebody who is active all along."""
+        _, end = self.period(now)
+        instants = [now + amount - self.used(now) for _, _, amount in self.thresholds()]
+        return [at for at in instants if now < at < end]
+
     def tell_now(self, now: int) -> None:
         self.tell(*self.period(now), self.used(now))
 
