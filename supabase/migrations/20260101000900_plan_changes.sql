@@ -188,3 +188,61 @@ for each row when (
   or interval_send(old.period) <> interval_send(new.period)
 )
 execute function private.apply_changed_plan();
+
+-- Other shares of a limit to tell of count at once as well.
+
+create function private.hold_starts_off()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  -- Not while somebody starts by the shares of before; as ever before the settings and any account.
+  lock table public.plans in share row exclusive mode;
+  return null;
+end
+$$;
+
+comment on function private.hold_starts_off() is
+'Trigger: waits for whoever holds plans still, and lets nobody begin to, until this transaction '
+'ends. Definer: whoever may change the settings need not be able to lock plans.';
+
+create trigger settings_hold_starts_off
+before update of warning_percents on private.settings
+for each statement execute function private.hold_starts_off();
+
+create function private.warn_by_other_percents()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_now timestamptz;
+begin
+  perform private.lock_account(live.user_id)
+  from (
+    select s.user_id from public.usage_sessions as s
+    where s.ended_at is null
+    order by s.user_id
+    offset 0
+  ) as live;
+  v_now := clock_timestamp();
+  update public.usage_sessions as s
+  set warn_at = least(s.warn_at, v_now)
+  where s.ended_at is null and s.status = 'active';
+  perform private.announce_deadline(v_now, v_now);
+  return null;
+end
+$$;
+
+comment on function private.warn_by_other_percents() is
+'Trigger: with other warning_percents the sweep looks at each active session anew. Definer: '
+'whoever may change the settings need not be able to write sessions.';
+
+-- By its name before those that lock rooms: accounts come first.
+create trigger settings_apply_percents
+after update of warning_percents on private.settings
+for each row when (old.warning_percents is distinct from new.warning_percents)
+execute function private.warn_by_other_percents();
