@@ -72,6 +72,20 @@ def stored_notifications(connection: psycopg.Connection[Row], user_id: str, shif
     return in_order(notification(row["kind"], row["payload"], shift) for row in told)
 
 
+def check_warnings(connection: psycopg.Connection[Row], user_id: str) -> None:
+    """Each share that was told was an event as well, and nothing else was."""
+    topic = "select payload from realtime.messages where topic = %s and event = 'session:warning'"
+    written = "select payload from public.notifications where user_id = %s and kind like 'usage_%%' and kind <> %s"
+    heard, told = (
+        in_order((row["payload"].get("percent"), row["payload"].get("seconds_left")) for row in rows)
+        for rows in (
+            fetch(connection, topic, f"user:{user_id}"),
+            fetch(connection, written, user_id, ENDS["capped"]),
+        )
+    )
+    assert heard == told
+
+
 def notification(kind: str, payload: Row, shift: int) -> tuple[Any, ...]:
     if kind in ENDS.values():
         return kind, payload["session_id"]
