@@ -200,22 +200,7 @@ begin
       'reason', case session.status when 'closed' then 'stopped' else session.status end
     )
   );
-  if session.status in ('capped', 'expired') then
-    perform private.notify(
-      session.user_id,
-      case session.status when 'capped' then 'usage_capped' else 'session_expired' end,
-      session.id::text,
-      jsonb_build_object(
-        'session_id', session.id,
-        'ended_at', session.ended_at,
-        'limit_seconds', v_state.limit_seconds,
-        'total_usage_seconds', v_state.total_usage_seconds,
-        'period_started_at', v_state.period_started_at,
-        'period_ends_at', v_state.period_ends_at
-      ),
-      at
-    );
-  end if;
+  perform private.tell_of_end(session, session, at);
   return v_state;
 end
 $$;

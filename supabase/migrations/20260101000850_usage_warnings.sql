@@ -186,3 +186,78 @@ $$;
 comment on function private.warn_session(public.usage_sessions, timestamptz) is
 'Tells of the thresholds that an active session, locked with its account, has reached, and puts '
 'off its next warning.';
+
+create function private.tell_of_end(
+  ended public.usage_sessions, stored public.usage_sessions, at timestamptz
+)
+returns void
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+  v_terms private.usage_terms;
+begin
+  if ended.status not in ('capped', 'expired') then
+    return;
+  end if;
+  v_terms := private.terms_of(ended.user_id, ended.ended_at);
+  perform private.notify(
+    ended.user_id,
+    case ended.status when 'capped' then 'usage_capped' else 'session_expired' end,
+    ended.id::text,
+    jsonb_build_object(
+      'session_id', ended.id,
+      'ended_at', ended.ended_at,
+      'limit_seconds', v_terms.limit_seconds,
+      'total_usage_seconds',
+      private.whole_seconds(private.used_at(stored, v_terms, ended.ended_at)),
+      'period_started_at', v_terms.period_started_at,
+      'period_ends_at', v_terms.period_ends_at
+    ),
+    at
+  );
+end
+$$;
+
+comment on function private.tell_of_end(
+  public.usage_sessions, public.usage_sessions, timestamptz
+) is
+'Tells a user whose account is locked of an end that nobody asked for, by the period that it was '
+'in. Given the row of the session as it ended, and as it is stored.';
+
+create function private.tell_of_what_is_due(user_id text, at timestamptz)
+returns void
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+  v_stored public.usage_sessions;
+  v_session public.usage_sessions;
+begin
+  select * into v_stored
+  from public.usage_sessions as s
+  where
+    s.user_id = tell_of_what_is_due.user_id
+    and s.ended_at is null
+    and least(s.expires_at, s.cap_at, s.warn_at) <= at
+  for no key update;
+  if not found then
+    return;
+  end if;
+  v_session := private.settled(v_stored, at);
+  perform private.warn_of_usage(
+    v_stored, v_stored.warn_at, coalesce(v_session.ended_at, at), at
+  );
+  if v_session.ended_at is not null then
+    perform private.tell_of_end(v_session, v_stored, at);
+  end if;
+  update public.usage_sessions as s set warn_at = null where s.id = v_stored.id;
+end
+$$;
+
+comment on function private.tell_of_what_is_due(text, timestamptz) is
+'Tells a user whose account is locked of what the live session has reached and of its end, if that '
+'is due, by the plan of now and without storing the end: for when the plan is about to be another '
+'one. What the session is to be warned of next is not known afterwards.';

@@ -71,6 +71,27 @@ create trigger accounts_hold_plans_still
 before update of plan_id on public.accounts
 for each statement execute function private.hold_plans_for_statement();
 
+create function private.tell_before_another_plan()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  perform private.tell_of_what_is_due(old.user_id, private.next_instant(old.changed_at));
+  return new;
+end
+$$;
+
+comment on function private.tell_before_another_plan() is
+'Trigger: what an account has reached of its plan is told before it has another. Definer: as '
+'below.';
+
+create trigger accounts_tell_before_another_plan
+before update of plan_id on public.accounts
+for each row when (old.plan_id is distinct from new.plan_id)
+execute function private.tell_before_another_plan();
+
 create function private.apply_new_plan_of_account()
 returns trigger
 language plpgsql
@@ -92,6 +113,56 @@ after update of plan_id on public.accounts
 for each row when (old.plan_id is distinct from new.plan_id)
 execute function private.apply_new_plan_of_account();
 
+create function private.live_users_of(plan_id text)
+returns setof text
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select s.user_id
+  from public.usage_sessions as s
+  inner join public.accounts as a on a.user_id = s.user_id
+  where s.ended_at is null and a.plan_id = live_users_of.plan_id
+  order by s.user_id;
+$$;
+
+comment on function private.live_users_of(text) is
+'The users of a plan with a live session, in the order that they are locked in.';
+
+create function private.tell_before_plan_changes()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_user_id text;
+begin
+  -- All of them, due or not: once the plan has changed they are visited in the same order.
+  for v_user_id in select u.* from private.live_users_of(old.id) as u
+  loop
+    perform private.tell_of_what_is_due(
+      v_user_id, private.next_instant((private.lock_account(v_user_id)).changed_at)
+    );
+  end loop;
+  return new;
+end
+$$;
+
+comment on function private.tell_before_plan_changes() is
+'Trigger: what users have reached of a plan is told before it has another limit or period. '
+'Definer: as for an account''s plan.';
+
+create trigger plans_tell_before_their_change
+before update of limit_seconds, near_limit_seconds, period on public.plans
+for each row when (
+  old.limit_seconds is distinct from new.limit_seconds
+  or old.near_limit_seconds <> new.near_limit_seconds
+  or interval_send(old.period) <> interval_send(new.period)
+)
+execute function private.tell_before_plan_changes();
+
 create function private.apply_changed_plan()
 returns trigger
 language plpgsql
@@ -99,15 +170,8 @@ security definer
 set search_path = ''
 as $$
 begin
-  perform private.apply_plan(live.user_id, true)
-  from (
-    select s.user_id
-    from public.usage_sessions as s
-    inner join public.accounts as a on a.user_id = s.user_id
-    where s.ended_at is null and a.plan_id = new.id
-    order by s.user_id
-    offset 0
-  ) as live;
+  perform private.apply_plan(u.user_id, true)
+  from private.live_users_of(new.id) as u (user_id);
   return null;
 end
 $$;
@@ -124,3 +188,61 @@ for each row when (
   or interval_send(old.period) <> interval_send(new.period)
 )
 execute function private.apply_changed_plan();
+
+-- Other shares of a limit to tell of count at once as well.
+
+create function private.hold_starts_off()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  -- Not while somebody starts by the shares of before; as ever before the settings and any account.
+  lock table public.plans in share row exclusive mode;
+  return null;
+end
+$$;
+
+comment on function private.hold_starts_off() is
+'Trigger: waits for whoever holds plans still, and lets nobody begin to, until this transaction '
+'ends. Definer: whoever may change the settings need not be able to lock plans.';
+
+create trigger settings_hold_starts_off
+before update of warning_percents on private.settings
+for each statement execute function private.hold_starts_off();
+
+create function private.warn_by_other_percents()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_now timestamptz;
+begin
+  perform private.lock_account(live.user_id)
+  from (
+    select s.user_id from public.usage_sessions as s
+    where s.ended_at is null
+    order by s.user_id
+    offset 0
+  ) as live;
+  v_now := clock_timestamp();
+  update public.usage_sessions as s
+  set warn_at = least(s.warn_at, v_now)
+  where s.ended_at is null and s.status = 'active';
+  perform private.announce_deadline(v_now, v_now);
+  return null;
+end
+$$;
+
+comment on function private.warn_by_other_percents() is
+'Trigger: with other warning_percents the sweep looks at each active session anew. Definer: '
+'whoever may change the settings need not be able to write sessions.';
+
+-- By its name before those that lock rooms: accounts come first.
+create trigger settings_apply_percents
+after update of warning_percents on private.settings
+for each row when (old.warning_percents is distinct from new.warning_percents)
+execute function private.warn_by_other_percents();

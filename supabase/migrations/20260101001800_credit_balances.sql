@@ -227,17 +227,23 @@ set search_path = ''
 as $$
 declare
   v_granted numeric := private.granted_in_live_lots(balance.user_id);
-  v_level integer := private.low_level(balance.balance, v_granted);
-  v_details jsonb := jsonb_build_object('balance', balance.balance, 'granted', v_granted);
+  v_owed numeric;
+  v_level integer;
+  v_details jsonb;
 begin
-  if at >= balance.period_ends_at and exists (
-    select from public.accounts as a
-    inner join public.plans as p on p.id = a.plan_id
-    where a.user_id = balance.user_id and p.credits_per_period > 0
-  ) then
-    -- Every read counts what the plan grants for the new period; it comes with the next call.
-    return;
+  -- As every read counts what the plan owes, which comes with the next call.
+  select r.granted into v_owed
+  from public.accounts as a
+  inner join public.plans as p on p.id = a.plan_id
+  cross join lateral private.renewed(
+    balance, a.period_anchor, p.period, p.credits_per_period, at
+  ) as r
+  where a.user_id = balance.user_id;
+  if v_owed > balance.overdraft then
+    v_granted := v_granted + v_owed;
   end if;
+  v_level := private.low_level(balance.balance + v_owed, v_granted);
+  v_details := jsonb_build_object('balance', balance.balance + v_owed, 'granted', v_granted);
   perform private.notify(
     balance.user_id, 'credits_low', concat_ws(':', p.percent, extract(epoch from at)),
     v_details || jsonb_build_object('percent', p.percent), at

@@ -641,6 +641,10 @@ begin
   v_turn.balance.balance := (v_turn.balance).balance + v_given + v_forgiven;
   v_turn.balance.overdraft := (v_turn.balance).overdraft - v_forgiven;
   v_turn.balance.next_due_at := private.next_expiry_of(v_log.user_id);
+  -- A lot that was used up counts again, and more of the balance is low.
+  v_turn.balance.low_at := private.next_low(
+    (v_turn.balance).told_percent, private.granted_in_live_lots(v_log.user_id)
+  );
   v_turn := private.finish_turn(v_turn);
   v_receipt := row(
     v_log.id, v_log.user_id, v_log.thread_id, v_log.credits, v_receipt.lots,

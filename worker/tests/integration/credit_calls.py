@@ -169,9 +169,11 @@ def replay(model: CreditModel, call: Call, shift: int, at: int, rows: Sequence[R
         except Refused as refused:
             slugs += refused.slugs
     model.may_settle = not model.is_in_batch
-    model.is_in_batch = False
     if slugs:
         raise Refused(*slugs)  # which of them is the first is left open
+    if model.is_in_batch:
+        model.tell(at)
+    model.is_in_batch = False
     return answers
 
 

@@ -23,6 +23,7 @@ from worker.tests.integration.credit_world import (
 from worker.tests.integration.metered_calls import Answer, Call, Person, Row, read_clock
 from worker.tests.integration.metered_model import Refused
 from worker.tests.integration.metered_periods import SECOND, Period
+from worker.tests.integration.metered_rows import in_order
 from worker.tests.integration.metered_world import as_interval
 
 EDGE = 10 * SECOND  # a call this near to a deadline may fall on either side of it
@@ -141,10 +142,19 @@ class CreditHistory:
         sweep_until_nothing_is_due(self.world.connection)
         answer = Answer(before, read_clock(self.world.connection))
         self.model.may_settle = True
-        self.adopt(answer, [self.model], "sweep")
+        self.adopt(answer, list(self.swept(answer)), "sweep")
         credit_rows.nothing_is_due(self.world.connection, self.user_id, before)
         self.read()
         self.note("sweep")
+
+    def swept(self, answer: Answer) -> Iterator[CreditModel]:
+        """Who has lost something is told of what is low now; whether the sweep looks at the others is left open."""
+        for at in self.instants(answer):
+            model = copy.deepcopy(self.model)
+            model.tell_unsettled(at)
+            yield model
+            if not self.model.has_lost(at):
+                yield self.model
 
     def silence(self, lasting: int) -> None:
         """So many microseconds in which nobody calls."""
@@ -203,6 +213,7 @@ class CreditHistory:
     def judge(self, call: Call, answer: Answer) -> None:
         assert answer.sqlstate is None or answer.sqlstate.startswith("PT"), (call, answer)
         fresh, stored = self.fresh_lots(), credit_rows.stored_period(self.world.connection, self.user_id, self.shift)
+        told = credit_rows.told(self.world.connection, self.user_id)
         failures: list[Any] = []
         for at in self.instants(answer, fresh):
             for model in self.possible(at, call, answer, fresh, failures):
@@ -210,6 +221,8 @@ class CreditHistory:
                     failures.append(("unexplained lots", model.fresh))
                 elif model.period != stored:
                     failures.append(("period", stored, model.period))
+                elif in_order(model.told) != told:
+                    failures.append(("told", told, model.told))
                 else:
                     self.learn(model, at)
                     return
@@ -289,16 +302,17 @@ class CreditHistory:
         """The model that explains what is stored."""
         failures = [] if failures is None else failures
         fresh, stored = self.fresh_lots(), credit_rows.stored_period(self.world.connection, self.user_id, self.shift)
+        told = credit_rows.told(self.world.connection, self.user_id)
         for model in models:
             for at in self.instants(answer, fresh):
                 if model.may_settle:
                     model.fresh = list(fresh)
                 for possible in self.settled_or_not(model, at, failures):
-                    if not possible.fresh and possible.period == stored:
+                    if not possible.fresh and possible.period == stored and in_order(possible.told) == told:
                         self.model = possible
                         self.model.may_settle = False
                         return
-                    failures.append((at, "lots, period", possible.fresh, stored, possible.period))
+                    failures.append((at, "lots, period, told", possible.fresh, stored, possible.period, told))
         raise Unexplained(f"{what}\n{answer}\n{failures}\n{self.model}")
 
     def learn(self, model: CreditModel, at: int) -> None:

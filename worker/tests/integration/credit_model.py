@@ -1,5 +1,6 @@
 """One user's credits as docs/api.md promises them: a reference model in exact arithmetic."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -18,6 +19,8 @@ from worker.tests.integration.credit_parts import (
 )
 from worker.tests.integration.metered_model import Refused
 
+LOW_PERCENTS = (5, 20)
+UNTOLD, EXHAUSTED = 101, 0  # beside the percents: the levels of a balance that is above all, and of one that is nothing
 VIRTUAL = "~"  # a lot that is counted and not stored: no id is greater
 
 Answer = dict[str, Any]
@@ -58,6 +61,9 @@ class CreditModel:
     purchases: dict[str, Purchase] = field(default_factory=dict)
     refunds: dict[str, Any] = field(default_factory=dict)
     keys: dict[str, tuple[Request, Any]] = field(default_factory=dict)
+    told: list[tuple[Any, ...]] = field(default_factory=list)  # kind, percent, balance, granted; or kind, purchase
+    told_at: int = 0
+    told_percent: int = EXHAUSTED  # the least since a grant last lifted the balance above it; none is told twice
     fresh: list[Lot] = field(default_factory=list)
     is_virtual: bool = False
     may_settle: bool = False  # what changes nothing may have stored the period's credits all the same
@@ -98,9 +104,45 @@ class CreditModel:
         ends += [bound for bound in self.plan.period.bounds(self.anchor, at) if bound != self.anchor]
         return [*ends, *([self.metered_until] if self.metered_until else [])]
 
+    # What is told
+
+    def low(self, at: int) -> tuple[int, Fraction, Fraction]:
+        """The least share that the balance is not above, the balance, and what its lots held at first."""
+        balance = self.balance(at)
+        granted = total(lot.credits for lot in self.live_lots(at) if lot.remaining)
+        reached = [percent for percent in LOW_PERCENTS if balance <= granted * percent / 100]
+        return EXHAUSTED if balance <= 0 else min(reached, default=UNTOLD), balance, granted
+
+    def tell(self, at: int) -> None:
+        level, *amounts = self.low(at)
+        for percent in sorted(LOW_PERCENTS, reverse=True):
+            if level <= percent < self.told_percent:
+                self.told.append(("credits_low", percent, *amounts))
+        if level == EXHAUSTED < self.told_percent:
+            self.told.append(("credits_exhausted", None, *amounts))
+        self.told_percent, self.told_at = min(self.told_percent, level), at
+
+    def tell_unsettled(self, at: int) -> None:
+        """What the plan owes is counted and not granted: that lifts nothing and comes with the next call."""
+        read = copy.deepcopy(self)
+        read.is_virtual = True
+        read.renew(at)
+        read.told_percent = self.told_percent
+        read.tell(at)
+        self.told, self.told_percent, self.told_at = read.told, read.told_percent, at
+
+    def has_lost(self, at: int) -> bool:
+        """Whether some lot has run out since it was looked for something to tell."""
+        ends = [lot.expires_at for lot in self.lots.values() if lot.remaining and lot.expires_at is not None]
+        return any(self.told_at < end <= at for end in ends)
+
     # What every touch does first
 
     def settle(self, at: int) -> None:
+        self.renew(at)
+        self.tell(at)
+
+    def renew(self, at: int) -> None:
         """The plan's credits of this period, or what the plan has more than those before it in the same period."""
         if self.metered_until is not None and self.metered_until <= at:
             self.version, self.metered_until = self.version + 1, None
@@ -130,6 +172,8 @@ class CreditModel:
             if paid := min(charge.overdrawn, lot.remaining):
                 charge.overdrawn -= paid
                 self.burn(lot, charge, paid)
+        if is_live:
+            self.told_percent = max(self.told_percent, self.low(at)[0])
         return lot
 
     def id_of_stored(self, lot: Lot) -> str:
@@ -169,6 +213,7 @@ class CreditModel:
             raise Refused("invalid_argument")
         self.touch(at)
         lot = self.mint(at, source, credits, priority, expires_at)
+        self.tell(at)
         assert self.is_virtual or row is None or lot.id == row["id"]
         return {
             "id": lot.id,
@@ -221,6 +266,8 @@ class CreditModel:
                 self.burn(lot, charge, burned)
         lots = list(charge.burned.items())
         charge.overdrawn = credits - total(charge.burned.values())
+        if not self.is_in_batch:
+            self.tell(at)
         return self.receipt(at, charge, lots, None)
 
     def receipt(self, at: int, charge: Charge, lots: Sequence[tuple[str, Fraction]], refunded_at: int | None) -> Answer:
@@ -281,6 +328,7 @@ class CreditModel:
             lot = self.lots[lot_id]
             lots[lot_id] = burned if lot.is_live(at) and not lot.is_refunded else Fraction(0)
             lot.remaining += lots[lot_id]
+        self.tell(at)
         return self.receipt(at, charge, list(lots.items()), at)
 
     def change_plan(self, before: int, at: int, plan: CreditPlan) -> None:
@@ -338,6 +386,8 @@ class CreditModel:
             self.settle(at)
             known.completed_at = at
             known.lot = self.mint(at, "purchase", known.credits, 100, expires_at)
+            self.tell(at)
+            self.told.append(("purchase_completed", known.id))
         elif status == "refunded":
             if before == status and amount <= known.refunded_amount:
                 return
@@ -353,10 +403,12 @@ class CreditModel:
         if known.share_refunded() == 1:
             due = unspent
         due = min(max(due, Fraction(0)), unspent)
-        lot.remaining -= due
-        known.taken_back += due
         if due:
             self.may_grow = frozenset({1})
+            self.settle(at)
+            lot.remaining -= due
+            known.taken_back += due
+            self.tell(at)
 
     def shown_purchase(self, known: Purchase) -> Answer:
         shown = {

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 import psycopg
 
@@ -10,6 +11,7 @@ from worker.tests.integration.credit_calls import in_terms_of_the_model
 from worker.tests.integration.credit_model import CreditModel
 from worker.tests.integration.credit_parts import Lot, StoredPeriod
 from worker.tests.integration.metered_calls import Row, fetch
+from worker.tests.integration.metered_rows import ENDS, in_order
 
 Connection = psycopg.Connection[Row]
 
@@ -37,6 +39,18 @@ def stored_period(connection: Connection, user_id: str, shift: int) -> StoredPer
         bounds = row["period_started_at"] + shift, row["period_ends_at"] + shift
         return StoredPeriod(*bounds, Fraction(row["plan_credits"]))
     return None
+
+
+def told(connection: Connection, user_id: str) -> list[tuple[Any, ...]]:
+    """What was told of the user's credits and purchases."""
+    rows = fetch(connection, "select kind, payload from public.notifications where user_id = %s", user_id)
+    return in_order(notification(row["kind"], row["payload"]) for row in rows if row["kind"] not in ENDS.values())
+
+
+def notification(kind: str, payload: Row) -> tuple[Any, ...]:
+    if kind == "purchase_completed":
+        return kind, payload["purchase_id"]
+    return kind, payload.get("percent"), Fraction(payload["balance"]), Fraction(payload["granted"])
 
 
 def check(connection: Connection, user_id: str, shift: int, model: CreditModel, now: int) -> None:

@@ -228,3 +228,4 @@ class History:
         self.silence(30 * HOUR)
         self.call("get_usage_state")
         self.sweep()
+        metered_rows.check_warnings(self.world.connection, self.user_id)

@@ -6,6 +6,8 @@ from typing import Any
 
 from worker.tests.integration.metered_periods import SECOND, Interval, Plan
 
+Told = tuple[str, int | None, int, int]  # kind, percent, the period's bounds
+
 PERIODS_SEARCHED = 100  # months differ in length: a cap that this many periods do not reach is never reached
 
 
@@ -47,6 +49,8 @@ class Model:
     session_ttl: int
     paused_session_ttl: int
     clock: int = 0
+    warning_percents: tuple[int, ...] = (80, 90, 100)
+    told: set[Told] = field(default_factory=set)
     sessions: list[Session] = field(default_factory=list)
     transitions: list[str] = field(default_factory=list)
 
@@ -97,6 +101,7 @@ class Model:
     def settle(self, now: int) -> None:
         """What is due by now has happened, at its own instant."""
         due = min((d for d in self.deadlines() if d[0] <= now), key=lambda d: d[0], default=None)
+        self.reach(due[0] if due else now)
         if due is not None and self.live is not None:
             self.end(self.live, *due)
         self.clock = now
@@ -108,6 +113,42 @@ class Model:
             at = session.intervals[-1].ended_at
         session.status, session.ended_at, session.end_token = status, at, None
         self.transitions.append(status)
+
+    # What is told
+
+    def thresholds(self) -> Iterator[tuple[str, int | None, int]]:
+        """Kinds, percents and the used time from which on they are told."""
+        limit = self.plan.limit_seconds
+        if not limit:
+            return
+        for percent in self.warning_percents:
+            yield "usage_percent_reached", percent, limit * percent * SECOND // 100
+        near = max(limit - self.plan.near_limit_seconds + 1, 0)
+        if near <= limit:
+            yield "usage_near_limit", None, near * SECOND
+
+    def tell(self, start: int, end: int, used: int) -> None:
+        self.told |= {(kind, percent, start, end) for kind, percent, amount in self.thresholds() if amount <= used}
+
+    def reach(self, until: int) -> None:
+        """By mere passing of time, in each period that somebody is active in."""
+        if self.live is None or self.live.status != "active":
+            return
+        start, end = self.period(self.clock)
+        while True:
+            self.tell(start, end, sum(session.active_time(start, min(until, end)) for session in self.sessions))
+            if end >= until:
+                return
+            start, end = self.period(end)
+
+    def next_told(self, now: int) -> list[int]:
+        """When the thresholds ahead are reached in this period by somebody who is active all along."""
+        _, end = self.period(now)
+        instants = [now + amount - self.used(now) for _, _, amount in self.thresholds()]
+        return [at for at in instants if now < at < end]
+
+    def tell_now(self, now: int) -> None:
+        self.tell(*self.period(now), self.used(now))
 
     # Calls
 
@@ -134,6 +175,7 @@ class Model:
             session = Session(fresh[0], device, fresh[1], metadata, now, now, intervals=[Interval(now)])
             self.sessions.append(session)
             self.transitions.append("created")
+            self.tell_now(now)
             return session
         if device == session.device or not take_over:
             return self.go_on(session, now, device)
@@ -158,6 +200,7 @@ class Model:
         session.status, session.paused_at, session.touched_at = "active", None, now
         session.intervals.append(Interval(now))
         self.transitions.append(how)
+        self.tell_now(now)
 
     def heartbeat(self, now: int, session_id: str, device: str | None) -> Session:
         self.settle(now)
@@ -221,11 +264,14 @@ class Model:
         self.settle(now)
         if plan == self.plan:
             return
+        was_live = self.live is not None
         self.plan = plan
         known = len(self.transitions)
         self.settle(now)
         # To end by it and to have a new plan is one transition.
         self.transitions[known:] = [f"capped by {kind}"] if len(self.transitions) > known else [kind]
+        if was_live or kind == "plan changed":  # who has no session hears of an edit with their next
+            self.tell_now(now)
 
     # Answers
 

@@ -1,5 +1,6 @@
 """What is stored of a user's metered sessions adds up, and is what the model says."""
 
+import datetime
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -7,9 +8,10 @@ import psycopg
 
 from worker.tests.integration.metered_calls import Row, fetch
 from worker.tests.integration.metered_model import Model
-from worker.tests.integration.metered_periods import SECOND, Interval
+from worker.tests.integration.metered_periods import SECOND, Interval, micros
 
 SessionRow = tuple[Any, ...]
+ENDS = {"capped": "usage_capped", "expired": "session_expired"}
 
 
 def check(connection: psycopg.Connection[Row], user_id: str, shift: int, possible: Sequence[Model]) -> None:
@@ -17,6 +19,8 @@ def check(connection: psycopg.Connection[Row], user_id: str, shift: int, possibl
     stored = stored_sessions(connection, user_id, shift)
     expected = [expected_sessions(model) for model in possible]
     assert stored in expected, f"stored: {stored}\nmodel: {expected[-1]}"
+    told = stored_notifications(connection, user_id, shift)
+    assert told in [expected_notifications(model) for model in possible], (told, expected_notifications(possible[-1]))
     totals = check_totals(connection, user_id)
     model = possible[0]
     if not any("plan changed" in kind or "limit edited" in kind for kind in model.transitions):
@@ -60,6 +64,42 @@ def expected_sessions(model: Model) -> list[SessionRow]:
         (s.id, s.status, s.device, s.started_at, s.ended_at, merged((i.started_at, i.ended_at) for i in s.intervals))
         for s in model.sessions
     ]
+
+
+def stored_notifications(connection: psycopg.Connection[Row], user_id: str, shift: int) -> list[tuple[Any, ...]]:
+    """What was told of shares of the limit by period, and of ends by session."""
+    told = fetch(connection, "select kind, payload from public.notifications where user_id = %s", user_id)
+    return in_order(notification(row["kind"], row["payload"], shift) for row in told)
+
+
+def check_warnings(connection: psycopg.Connection[Row], user_id: str) -> None:
+    """Each share that was told was an event as well, and nothing else was."""
+    topic = "select payload from realtime.messages where topic = %s and event = 'session:warning'"
+    written = "select payload from public.notifications where user_id = %s and kind like 'usage_%%' and kind <> %s"
+    heard, told = (
+        in_order((row["payload"].get("percent"), row["payload"].get("seconds_left")) for row in rows)
+        for rows in (
+            fetch(connection, topic, f"user:{user_id}"),
+            fetch(connection, written, user_id, ENDS["capped"]),
+        )
+    )
+    assert heard == told
+
+
+def notification(kind: str, payload: Row, shift: int) -> tuple[Any, ...]:
+    if kind in ENDS.values():
+        return kind, payload["session_id"]
+    bounds = (datetime.datetime.fromisoformat(payload[name]) for name in ("period_started_at", "period_ends_at"))
+    return kind, payload.get("percent"), *(micros(bound) + shift for bound in bounds)
+
+
+def expected_notifications(model: Model) -> list[tuple[Any, ...]]:
+    ends = [(ENDS[session.status], session.id) for session in model.sessions if session.status in ENDS]
+    return in_order([*model.told, *ends])
+
+
+def in_order(told: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return sorted(told, key=repr)
 
 
 def merged(intervals: Iterable[tuple[int, int | None]]) -> list[tuple[int, int | None]]:

@@ -82,6 +82,16 @@ HISTORIES: dict[str, list[Step]] = {
         ("refund", "last"),
         ("charge", "all", None, False, None, None),
     ],
+    "a lot that a refund revives counts again in what is low": [
+        ("grant", "200", None, 1, None),
+        ("charge", "199", None, False, None, None),
+        ("charge", "1", None, False, None, None),
+        ("grant", "30", None, 100, None),
+        ("refund", "last"),
+        ("charge", "1", None, False, None, None),
+        ("charge", "30", None, False, None, None),
+        ("charge", "all", None, False, None, None),
+    ],
     "a refund gives nothing back to a lot that was refunded": [
         BOUGHT,
         ("charge", "20", "t1", False, None, None),

@@ -34,12 +34,14 @@ def test_a_storm_is_some_history_to_the_microsecond(world: World, crowd: Crowd, 
 
 
 def begin_near_a_deadline(world: World, chance: random.Random) -> History:
-    """A live session that expires or reaches its cap within the storm, or not at all."""
+    """A live session that expires, reaches its cap or something to tell within the storm, or nothing at all."""
     history = History.begin(world, chance.choice([plan for plan in PLANS if plan.limit_seconds != 0]))
     history.call("start_usage_session", device_id="phone")
     if chance.random() < 0.2:
         history.call("pause_usage_session", session_id=history.model.sessions[0].id)
     deadline = min(at for at, _ in history.model.deadlines())
+    told = history.model.next_told(history.model.clock)
+    deadline = chance.choice([deadline, *(at for at in told if at < deadline)])
     if chance.random() < 0.8:
         history.silence(deadline - history.read_clock() - chance.randrange(40_000))
     return history
