@@ -1,5 +1,20 @@
 import { defineConfig } from "vitest/config";
 
+const patience = { testTimeout: 60_000, hookTimeout: 60_000 };
+
 export default defineConfig({
-  test: { include: ["test/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000, maxWorkers: 2 },
+  test: {
+    projects: [
+      { test: { name: "logic", include: ["test/*.test.ts"] } },
+      {
+        test: {
+          name: "stack",
+          include: ["test/e2e/*.test.ts"],
+          globalSetup: ["test/e2e/everywhere.ts"],
+          fileParallelism: false,
+          ...patience,
+        },
+      },
+    ],
+  },
 });

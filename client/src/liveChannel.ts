@@ -69,6 +69,12 @@ export class LiveChannel {
     });
   }
 
+  /** Says something to all who listen; false when the channel is down. */
+  async send(event: string, payload: object): Promise<boolean> {
+    if (!this.isLive || !this.channel) return false;
+    return (await this.channel.send({ type: "broadcast", event, payload })) === "ok";
+  }
+
   /** Makes a fresh channel now. */
   renew(): void {
     this.down(null);

@@ -29,6 +29,8 @@ export interface Page {
   beacon(address: string, form: Record<string, string>): boolean;
   /** A wire of this name between the tabs. */
   wire(name: string, onMessage: (message: unknown) => void): Wire;
+  /** Calls back when this is the one tab that leads under this name, until the answer is called. */
+  lead(name: string, onLead: () => void): () => void;
 }
 
 export class MemoryInPlace implements Memory {
@@ -110,6 +112,18 @@ class BrowserPage implements Page {
     return { say: (message) => channel.postMessage(message), close: () => channel.close() };
   }
 
+  lead(name: string, onLead: () => void): () => void {
+    if (!navigator.locks) return nowhere.lead(name, onLead); // only secure pages have them
+    const giveUp = new AbortController();
+    const untilGivenUp = new Promise<void>((resolve) => giveUp.signal.addEventListener("abort", () => resolve()));
+    const led = navigator.locks.request(name, { signal: giveUp.signal }, () => {
+      onLead();
+      return untilGivenUp;
+    });
+    led.catch(() => {}); // given up before it came
+    return () => giveUp.abort();
+  }
+
   private tell(event: PageEvent): void {
     for (const listener of [...(this.listeners.get(event) ?? [])]) listener();
   }
@@ -124,6 +138,10 @@ const nowhere: Page = {
   on: () => () => {},
   beacon: () => false,
   wire: () => noWire,
+  lead(_, onLead) {
+    onLead();
+    return () => {};
+  },
 };
 
 let here: Page | undefined;

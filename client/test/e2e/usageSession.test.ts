@@ -1,26 +1,12 @@
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { UsageSession, type UsageSessionOptions } from "../../src/usageSession.ts";
-import { backEndOf, type Person, personOf, type Stack, startStack, until } from "./stack.ts";
+import { type Person, personOf, personWith, until } from "./stack.ts";
 
-let stack: Stack;
 const opened: UsageSession[] = [];
 
-beforeAll(async () => {
-  stack = await startStack("worker");
-  await stack.tell("plan", "hour", 3600);
-  await stack.tell("plan", "seconds", 2);
-});
-afterAll(() => stack.stop());
 afterEach(() => {
   for (const session of opened.splice(0)) session.dispose();
 });
-
-async function person(plan = "hour", id?: string): Promise<Person> {
-  const ada = await personOf(stack, id);
-  const { error } = await backEndOf(stack).rpc("set_account", { user_id: ada.id, plan_id: plan });
-  expect(error).toBeNull();
-  return ada;
-}
 
 function open({ client }: Person, options: UsageSessionOptions = {}): UsageSession {
   const session = new UsageSession(client, { deviceId: "laptop", ...options }).open();
@@ -34,7 +20,7 @@ async function live(session: UsageSession): Promise<UsageSession> {
 }
 
 test("starts, pauses, resumes and stops, and never says that the limit is reached", async () => {
-  const session = await live(open(await person()));
+  const session = await live(open(await personWith(3600)));
   const said: string[] = [];
   session.subscribe(() => {
     const { status, timeRemainingSeconds, hasReachedLimit } = session.getSnapshot();
@@ -60,7 +46,7 @@ test("starts, pauses, resumes and stops, and never says that the limit is reache
 });
 
 test("counts down by itself, and hears of the cap", async () => {
-  const session = await live(open(await person("seconds")));
+  const session = await live(open(await personWith(2)));
   const shown: (number | null)[] = [];
   session.subscribe(() => shown.push(session.getSnapshot().timeRemainingSeconds));
   await session.startSession();
@@ -72,9 +58,9 @@ test("counts down by itself, and hears of the cap", async () => {
 });
 
 test("two devices stay in step, and one takes over from the other", async () => {
-  const ada = await person();
+  const ada = await personWith(3600);
   const laptop = await live(open(ada));
-  const phone = await live(open(await personOf(stack, ada.id), { deviceId: "phone" }));
+  const phone = await live(open(await personOf(ada.id), { deviceId: "phone" }));
   await laptop.startSession();
   await until("the phone sees it", () => phone.getSnapshot().status === "active");
   expect(phone.getSnapshot().isHolder).toBe(false);
@@ -88,10 +74,10 @@ test("two devices stay in step, and one takes over from the other", async () => 
 });
 
 test("ends with its page", async () => {
-  const ada = await person();
+  const ada = await personWith(3600);
   const session = await live(open(ada));
   await session.startSession();
-  const watcher = await live(open(await personOf(stack, ada.id), { deviceId: "phone" }));
+  const watcher = await live(open(await personOf(ada.id), { deviceId: "phone" }));
   session.dispose();
   await until("it has ended", () => watcher.getSnapshot().status === "closed");
 });
