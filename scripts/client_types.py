@@ -12,15 +12,15 @@ CLIENT = ROOT / "client"
 TYPES = CLIENT / "src" / "database.types.ts"
 
 
+def run(*command: str | Path, text: str = "") -> str:
+    return subprocess.run(command, cwd=CLIENT, check=True, text=True, input=text, stdout=subprocess.PIPE).stdout
+
+
 def generated() -> str:
     with temporary_stack(api=False) as stack:
         target = f"--remote={stack.db_url}?sslmode=disable"
-        command = [SUPABASE, "gen", "types", "--lang", "typescript", "--schema", "public", target, "--yes"]
-        types = subprocess.run(command, cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE).stdout
-    formatting = [CLIENT / "node_modules" / ".bin" / "biome", "format", f"--stdin-file-path={TYPES}"]
-    return subprocess.run(
-        formatting, cwd=CLIENT, check=True, text=True, input=types, stdout=subprocess.PIPE
-    ).stdout  # fmt: skip
+        types = run(SUPABASE, "gen", "types", "--lang", "typescript", "--schema", "public", target, "--yes")
+    return run(CLIENT / "node_modules" / ".bin" / "biome", "format", f"--stdin-file-path={TYPES}", text=types)
 
 
 def main() -> int:
