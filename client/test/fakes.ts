@@ -38,8 +38,10 @@ export class FakeClock implements Clock {
   }
 }
 
-export async function settled(): Promise<void> {
-  await new Promise<void>((resolve) => setImmediate(resolve));
+const TURNS = 20; // more than any chain of calls takes here
+
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < TURNS; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
 }
 
 /** The tabs of one browser share what has to be shared. */
@@ -144,7 +146,7 @@ export class FakeProject {
     rpc: (name: string, values: Record<string, unknown>) => ({
       abortSignal: async () => {
         this.calls.push({ name, values });
-        await settled();
+        await new Promise<void>((resolve) => setImmediate(resolve));
         const answer = await this.answers.get(name)?.(values);
         return { data: null, error: null, status: 200, ...(answer ?? lost) };
       },
