@@ -9,7 +9,7 @@ export default defineConfig({
       {
         test: {
           name: "stack",
-          include: ["test/e2e/*.test.ts"],
+          include: ["test/e2e/*.test.ts", "test/browser/*.test.ts"],
           globalSetup: ["test/e2e/everywhere.ts"],
           fileParallelism: false,
           ...patience,
