@@ -289,6 +289,48 @@ export type Database = {
         };
         Relationships: [];
       };
+      notifications: {
+        Row: {
+          created_at: string;
+          dedupe_key: string;
+          delivered_at: string | null;
+          id: string;
+          kept_until: string;
+          kind: string;
+          payload: NonNullable<Json>;
+          user_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          created_at: string;
+          dedupe_key: string;
+          delivered_at?: string | null;
+          id?: string;
+          kept_until: string;
+          kind: string;
+          payload: NonNullable<Json>;
+          user_id: string;
+        };
+        Update: {
+          created_at?: string;
+          dedupe_key?: string;
+          delivered_at?: string | null;
+          id?: string;
+          kept_until?: string;
+          kind?: string;
+          payload?: NonNullable<Json>;
+          user_id?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "notifications_user_id_fkey";
+            columns: ["user_id"];
+            isOneToOne: false;
+            referencedRelation: "accounts";
+            referencedColumns: ["user_id"];
+          },
+        ];
+      };
       plans: {
         Row: {
           credits_per_period: number;
@@ -581,6 +623,7 @@ export type Database = {
           started_at: string;
           status: string;
           user_id: string;
+          warn_at: string | null;
         };
         ComputedFields: never;
         Insert: {
@@ -597,6 +640,7 @@ export type Database = {
           started_at: string;
           status?: string;
           user_id: string;
+          warn_at?: string | null;
         };
         Update: {
           active_since?: string | null;
@@ -612,6 +656,7 @@ export type Database = {
           started_at?: string;
           status?: string;
           user_id?: string;
+          warn_at?: string | null;
         };
         Relationships: [
           {

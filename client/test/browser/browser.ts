@@ -79,6 +79,7 @@ async function bundle(): Promise<string> {
   const built = await build({
     configFile: false,
     logLevel: "error",
+    define: { "process.env.NODE_ENV": '"development"' },
     build: { write: false, minify: false, lib: { entry: ENTRY, formats: ["es"] } },
   });
   const [{ output }] = built as [Rolldown.RolldownOutput];

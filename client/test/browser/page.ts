@@ -1,6 +1,7 @@
 // What a test's page has at hand; the tests make and ask it from outside.
 import { createClient } from "@supabase/supabase-js";
 import { type Client, creditBalance, ReadingRoom, SessionTracker, UsageFeed, UsageSession } from "../../src/index.ts";
+import { makeRender } from "./components.ts";
 
 const makers = {
   session: (client: Client, options: object) => new UsageSession(client, options).open(),
@@ -11,11 +12,14 @@ const makers = {
 
 type Made = ReturnType<(typeof makers)[keyof typeof makers]>;
 
+let render: ReturnType<typeof makeRender> | undefined;
+
 declare global {
   interface Window {
     it: Made & Record<string, (...values: unknown[]) => unknown>;
     shown: string[];
     make(kind: keyof typeof makers, url: string, key: string, token: string, options: object): void;
+    show(url: string, key: string, token: string, values: { threadId: string; section: string } | null): void;
   }
 }
 
@@ -25,4 +29,12 @@ window.make = (kind, url, key, token, options) => {
   window.it = made as Window["it"];
   window.shown = [];
   made.subscribe(() => window.shown.push(JSON.stringify(made.getSnapshot())));
+};
+
+let shared: Client | undefined;
+
+window.show = (url, key, token, values) => {
+  shared ??= createClient(url, key, { accessToken: async () => token });
+  render ??= makeRender();
+  render(values && { ...values, client: shared });
 };
