@@ -24,6 +24,7 @@ export interface Wiring {
 }
 
 const PATIENCE_MS = 3_000; // so long may Realtime be down before the stream takes over
+const POLL_LOOK_MS = 5_000;
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 30_000;
 
@@ -37,6 +38,7 @@ export class Connection {
   private poll: Timer | undefined;
   private next: Timer | undefined;
   private stream: AbortController | null = null;
+  private askedAt = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly wiring: Wiring) {
     this.channel = liveChannel(wiring.client, wiring.topic, wiring.clock, wiring.page);
@@ -103,12 +105,15 @@ export class Connection {
     stream?.abort();
   }
 
+  /** Looks often whether it is time to ask: how long to wait changes with what is shown. */
   private ask(): void {
     const { clock, page, pollMs, onRefetch } = this.wiring;
-    this.poll = clock.after(pollMs(), () => this.ask());
+    this.poll = clock.after(POLL_LOOK_MS, () => this.ask());
     if (this.kind === "stream") return;
     this.become(page.isOnline() ? "polling" : "offline");
-    if (page.isOnline()) onRefetch();
+    if (!page.isOnline() || clock.now() < this.askedAt + pollMs()) return;
+    this.askedAt = clock.now();
+    onRefetch();
   }
 
   private async openStream(address: string): Promise<void> {
