@@ -186,9 +186,8 @@ export class SessionTracker extends Store<SessionTrackerSnapshot> {
   }
 
   private async findKept(user: string): Promise<Tracked | null> {
-    const text = this.page.shared.getItem(KEPT + user);
-    if (!text) return null;
-    const kept = JSON.parse(text) as Tracked;
+    const kept = parse(this.page.shared.getItem(KEPT + user));
+    if (kept === null) return null;
     try {
       await call(this.client, "heartbeat_user_session", { session_id: kept.id });
       return kept;
@@ -279,6 +278,14 @@ export class SessionTracker extends Store<SessionTrackerSnapshot> {
 
 function isOver(error: HourglassError): boolean {
   return error.slug === "session_closed" || error.slug === "session_not_found";
+}
+
+function parse(text: string | null): Tracked | null {
+  try {
+    return text === null ? null : (JSON.parse(text) as Tracked);
+  } catch {
+    return null; // not ours
+  }
 }
 
 function nowAsText(): string {

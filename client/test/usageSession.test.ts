@@ -159,16 +159,20 @@ test("a refusal is told, and the next deed forgets it", async () => {
   expect(session.getSnapshot().error).toBeNull();
 });
 
-test("the last tab ends the session, and one that only looks does not", async () => {
-  const [first, second, third] = [browser.tab(), browser.tab(), browser.tab()];
-  await started(first);
-  const sharing = new UsageSession(project.client, { deviceId: "laptop", clock, page: second }).open();
+test.each([
+  ["first", "second"],
+  ["second", "first"],
+])("the last tab ends the session, and one that only looks does not: %s, then %s", async (...order) => {
+  const tabs: Record<string, FakePage> = { first: browser.tab(), second: browser.tab(), looking: browser.tab() };
+  const page = (name: string) => tabs[name] as FakePage;
+  await started(page("first"));
+  const sharing = new UsageSession(project.client, { deviceId: "laptop", clock, page: page("second") }).open();
   await clock.pass(0);
   void sharing.startSession();
-  const looking = new UsageSession(project.client, { deviceId: "laptop", clock, page: third }).open();
+  const looking = new UsageSession(project.client, { deviceId: "laptop", clock, page: page("looking") }).open();
   await clock.pass(0);
-  for (const page of [third, first, second]) page.tell("leaving");
-  expect([first, second, third].map(({ beacons }) => beacons)).toEqual([[], [{ end_token: "token" }], []]);
+  for (const name of ["looking", ...order]) page(name).tell("leaving");
+  expect(["looking", ...order].map((name) => page(name).beacons)).toEqual([[], [], [{ end_token: "token" }]]);
   for (const each of [sharing, looking]) each.dispose();
 });
 
