@@ -128,9 +128,10 @@ export class FollowedUsage extends Store<UsageSessionSnapshot> {
     this.render();
   }
 
-  protected render(): void {
+  /** Whatever changes, the time is that of now: the last one shown may be of before a sleep. */
+  protected render(changes: Partial<UsageSessionSnapshot> = {}): void {
     const shown = this.state ? { ...stateAt(this.state, this.server), isLoaded: true } : {};
-    this.set({ ...shown, isHolder: this.isHolder(), error: this.refusal ?? this.fault });
+    this.set({ ...shown, isHolder: this.isHolder(), error: this.refusal ?? this.fault, ...changes });
     if (this.isOpen && this.state?.isActive) this.tick.set(TICK_MS);
   }
 
@@ -164,7 +165,7 @@ export class FollowedUsage extends Store<UsageSessionSnapshot> {
       pollMs: () => (this.state?.isActive ? POLL_ACTIVE_MS : POLL_MS),
       onEvent: (told) => this.hear(told),
       onRefetch: () => void this.refresh(),
-      onChange: (kind) => this.set({ connection: kind, isConnected: kind === "live" || kind === "stream" }),
+      onChange: (kind) => this.render({ connection: kind, isConnected: kind === "live" || kind === "stream" }),
     });
     this.connection.open();
   }

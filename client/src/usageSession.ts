@@ -112,7 +112,7 @@ export class UsageSession extends FollowedUsage {
   private act(pending: Pending, tries: number, deed: (id: string) => Promise<void>, isStart = false): Promise<void> {
     this.deeds = this.deeds.then(async () => {
       this.refusal = null;
-      this.set({ pending });
+      this.render({ pending });
       try {
         if (!this.state && !isStart) await this.refresh();
         const id = this.state?.sessionId ?? null;
@@ -121,8 +121,7 @@ export class UsageSession extends FollowedUsage {
         this.refusal = asError(thrown);
         await this.refresh(); // an answer may be lost, and a refusal says that something is not as it was thought
       }
-      this.set({ pending: null });
-      this.render();
+      this.render({ pending: null });
     });
     return this.deeds;
   }

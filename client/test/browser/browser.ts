@@ -18,8 +18,8 @@ export type Shown = any;
 export interface Chromium {
   /** A browser of its own, as somebody's device. */
   device(): Promise<BrowserContext>;
-  /** A page of a device; `make` it to have something in it. */
-  tab(device: BrowserContext): Promise<Page>;
+  /** A page of a device; `make` it to have something in it. With a clock, its time can be moved. */
+  tab(device: BrowserContext, has?: "clock"): Promise<Page>;
   /** Stops all of its processes, as when a laptop's lid is shut, until they are thawed. */
   freeze(): void;
   thaw(): void;
@@ -33,8 +33,9 @@ export async function startChromium(): Promise<Chromium> {
   const signal = (name: NodeJS.Signals) => process.kill(-(program.process().pid ?? Number.NaN), name);
   return {
     device: () => browser.newContext(),
-    async tab(device) {
+    async tab(device, has) {
       const page = await device.newPage();
+      if (has) await page.clock.install();
       await page.goto(`http://127.0.0.1:${port}/`);
       return page;
     },

@@ -28,7 +28,7 @@ window.make = (kind, url, key, token, options) => {
   const made = makers[kind](client, options);
   window.it = made as Window["it"];
   window.shown = [];
-  made.subscribe(() => window.shown.push(JSON.stringify(made.getSnapshot())));
+  made.subscribe(() => window.shown.push(JSON.stringify({ ...made.getSnapshot(), at: Date.now() })));
 };
 
 let shared: Client | undefined;
