@@ -68,6 +68,11 @@ export class Connection {
     this.channel.expect(version);
   }
 
+  /** The server was gone for a moment, or its database: a channel that did not notice may be deaf. */
+  doubt(): void {
+    if (this.kind === "live") this.channel.renew();
+  }
+
   private become(kind: ConnectionKind): void {
     if (kind === this.kind) return;
     this.kind = kind;

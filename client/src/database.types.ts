@@ -399,6 +399,37 @@ export type Database = {
         };
         Relationships: [];
       };
+      session_daily: {
+        Row: {
+          day: string;
+          first_ended_at: string;
+          first_started_at: string;
+          last_started_at: string;
+          session_count: number;
+          total_time: string;
+          user_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          day: string;
+          first_ended_at: string;
+          first_started_at: string;
+          last_started_at: string;
+          session_count: number;
+          total_time: string;
+          user_id: string;
+        };
+        Update: {
+          day?: string;
+          first_ended_at?: string;
+          first_started_at?: string;
+          last_started_at?: string;
+          session_count?: number;
+          total_time?: string;
+          user_id?: string;
+        };
+        Relationships: [];
+      };
       session_events: {
         Row: {
           created_at: string;

@@ -141,6 +141,7 @@ export class FollowedUsage extends Store<UsageSessionSnapshot> {
       try {
         await this.connect();
         await this.ask("get_usage_state", {});
+        if (this.fault?.isTransient) this.connection?.doubt();
         this.fault = null;
         this.backoff.reset();
       } catch (thrown) {

@@ -192,3 +192,14 @@ test("what is not known is not said: no limit, no remaining time", () => {
   const session = new UsageSession(project.client, { deviceId: "laptop", clock, page: browser.tab() });
   expect(session.getSnapshot()).toMatchObject({ isLoaded: false, timeRemainingSeconds: null, hasReachedLimit: false });
 });
+
+test("a server that was gone and came back is not trusted to remember the channel", async () => {
+  const session = await open();
+  project.answers.set("get_usage_state", () => lost);
+  await Promise.all([session.refresh(), clock.pass(0)]);
+  expect(session.getSnapshot()).toMatchObject({ isLoaded: true, error: { slug: "unreachable" }, isConnected: true });
+  project.answers.set("get_usage_state", () => ({ data: told() }));
+  await clock.pass(2_000);
+  expect(session.getSnapshot().error).toBeNull();
+  expect(project.channels).toHaveLength(2);
+});

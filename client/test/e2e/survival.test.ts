@@ -48,6 +48,14 @@ test("the database is restarted", async () => {
   const session = await watching(ada);
   await tell("stop database");
   await tell("start database");
+  const { client } = await personOf(ada.id);
+  await until("something is heard", async () => {
+    // What is sent before Realtime listens to the database again is lost, to be asked for within a minute.
+    await client.rpc("usage_ping", { active: true });
+    await client.rpc("usage_ping", { active: false });
+    return session.getSnapshot().version > 0;
+  });
+  await until("it is up to date", () => !session.getSnapshot().isActive);
   await startsAndStops(ada, session);
 });
 
