@@ -5,7 +5,7 @@ const patience = { testTimeout: 60_000, hookTimeout: 60_000 };
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "logic", include: ["test/*.test.ts"] } },
+      { test: { name: "logic", include: ["test/*.test.ts"], restoreMocks: true } },
       {
         test: {
           name: "stack",

@@ -19,14 +19,8 @@ export {
 export type { Pending, UsageSessionSnapshot } from "./followedUsage.ts";
 export type { Told } from "./liveChannel.ts";
 export type { Page } from "./page.ts";
-export {
-  type Participant,
-  ReadingRoom,
-  type ReadingRoomOptions,
-  type ReadingRoomSnapshot,
-  type Room,
-  type RoomStatus,
-} from "./readingRoom.ts";
+export { ReadingRoom, type ReadingRoomOptions, type ReadingRoomSnapshot, type RoomStatus } from "./readingRoom.ts";
+export type { NewRoom, Participant, Room } from "./roomDoor.ts";
 export {
   type SessionStats,
   SessionTracker,

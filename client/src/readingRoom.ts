@@ -1,21 +1,23 @@
 import { Alarm } from "./alarm.ts";
 import { Backoff } from "./backoff.ts";
-import { type Camelized, camelize } from "./casing.ts";
-import { type Client, call, type Returns, whoIsSignedIn } from "./client.ts";
+import { camelize } from "./casing.ts";
+import { type Client, call, whoIsSignedIn } from "./client.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import type { Database } from "./database.types.ts";
-import { asError, errorOf, HourglassError } from "./errors.ts";
+import { asError, HourglassError } from "./errors.ts";
 import { liveChannel, type Told } from "./liveChannel.ts";
 import { type Page, thisPage } from "./page.ts";
+import {
+  createRoom,
+  howItEnded,
+  joinRoom,
+  type Key,
+  type NewRoom,
+  type Participant,
+  type Room,
+  type RoomRow,
+  readRoom,
+} from "./roomDoor.ts";
 import { Store } from "./store.ts";
-
-type Row = Returns<"create_reading_session">;
-type Presence = Database["public"]["CompositeTypes"]["participant_presence"];
-
-export type Room = Camelized<Row>;
-export type Participant = Camelized<{
-  [Key in keyof Presence]: Key extends "display_name" ? Presence[Key] : NonNullable<Presence[Key]>;
-}>;
 
 /** `left` is by oneself, here or elsewhere; the last three are for good. */
 export type RoomStatus = "outside" | "joining" | "in" | "left" | "removed" | "expired" | "ended";
@@ -81,25 +83,11 @@ export class ReadingRoom extends Store<ReadingRoomSnapshot> {
   }
 
   /** Makes a room, with oneself as its host. */
-  readonly create = (values: { title?: string; maxParticipants?: number; displayName?: string } = {}): Promise<void> =>
-    this.enter(async () => {
-      const { title, maxParticipants, displayName } = values;
-      return call(this.client, "create_reading_session", {
-        ...(title === undefined ? {} : { title }),
-        ...(maxParticipants === undefined ? {} : { max_participants: maxParticipants }),
-        ...(displayName === undefined ? {} : { display_name: displayName }),
-      });
-    });
+  readonly create = (room: NewRoom = {}): Promise<void> => this.enter(() => createRoom(this.client, room));
 
   /** Joins by the code of a link, or again by the id of a room that one was in before. */
-  readonly join = (by: { inviteCode: string } | { roomId: string }, displayName?: string): Promise<void> =>
-    this.enter(async () => {
-      const joined = await call(this.client, "join_session", {
-        ...("inviteCode" in by ? { invite_code: by.inviteCode } : { session_id: by.roomId, access_method: "direct" }),
-        ...(displayName === undefined ? {} : { display_name: displayName }),
-      });
-      return this.read(joined.session_id);
-    });
+  readonly join = (key: Key, displayName?: string): Promise<void> =>
+    this.enter(() => joinRoom(this.client, key, displayName));
 
   readonly leave = (): Promise<void> =>
     this.act(async (id) => {
@@ -152,7 +140,7 @@ export class ReadingRoom extends Store<ReadingRoomSnapshot> {
     this.set(outside);
   }
 
-  private async enter(door: () => Promise<Row>): Promise<void> {
+  private async enter(door: () => Promise<RoomRow>): Promise<void> {
     this.close();
     this.set({ ...outside, status: "joining" });
     try {
@@ -181,14 +169,7 @@ export class ReadingRoom extends Store<ReadingRoomSnapshot> {
     }
   }
 
-  private async read(id: string): Promise<Row> {
-    const { data, error, status } = await this.client.from("reading_sessions").select("*").eq("id", id).maybeSingle();
-    if (error) throw errorOf(error, status);
-    if (!data) throw new HourglassError("session_not_found", "There is no such room.", 404);
-    return data as Row;
-  }
-
-  private know(row: Row): void {
+  private know(row: RoomRow): void {
     this.set({ room: camelize(row), isHost: row.host_id === this.snapshot.userId });
     if (row.topic === this.topic) return;
     this.leaveTopic?.();
@@ -255,7 +236,7 @@ export class ReadingRoom extends Store<ReadingRoomSnapshot> {
     if (this.snapshot.status !== "in" || !room) return;
     try {
       await this.list(room.id);
-      if (this.snapshot.status === "in") this.know(await this.read(room.id));
+      if (this.snapshot.status === "in") this.know(await readRoom(this.client, room.id));
     } catch (thrown) {
       await this.failed(asError(thrown));
     }
@@ -263,21 +244,12 @@ export class ReadingRoom extends Store<ReadingRoomSnapshot> {
 
   private async failed(error: HourglassError): Promise<void> {
     if (error.slug === "not_a_participant" || error.slug === "session_not_found") this.over("left");
-    else if (error.slug === "session_closed") this.over(await this.howItEnded());
+    else if (error.slug === "session_closed")
+      this.over(await howItEnded(this.client, this.snapshot.room?.inviteCode ?? ""));
     else {
       this.set({ error });
       if (error.isTransient && this.snapshot.status === "in") this.presence.set(this.backoff.next());
     }
-  }
-
-  /** Its link knows: `invite_expired` of a room that expired, `session_not_found` of one that was ended. */
-  private async howItEnded(): Promise<RoomStatus> {
-    try {
-      await call(this.client, "join_session", { invite_code: this.snapshot.room?.inviteCode ?? "" });
-    } catch (thrown) {
-      if (asError(thrown).slug === "session_not_found") return "ended";
-    }
-    return "expired";
   }
 
   private over(status: RoomStatus): void {

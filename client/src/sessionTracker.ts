@@ -5,9 +5,9 @@ import { Claims } from "./claims.ts";
 import { type Client, call, endByToken, type Returns, whoIsSignedIn } from "./client.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { Json } from "./database.types.ts";
-import { keep } from "./device.ts";
 import { asError, HourglassError } from "./errors.ts";
 import { EventSender } from "./eventSender.ts";
+import { KeptSession, type Tracked } from "./keptSession.ts";
 import { MemoryInPlace, type Page, thisPage } from "./page.ts";
 import { EventQueue } from "./queue.ts";
 import { Store } from "./store.ts";
@@ -33,16 +33,10 @@ export interface SessionTrackerSnapshot {
 
 export type SessionStats = Camelized<Returns<"get_user_session_stats">>;
 
-interface Tracked {
-  id: string;
-  endToken: string | null;
-}
-
 const HEARTBEAT_MS = 30_000;
 const DEBOUNCE_MS = 1_000;
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 30_000;
-const KEPT = "hourglass:tracked:";
 const EVENTS = "hourglass:event:";
 
 /** Who is in the app, where, since when. All tabs of a browser share one session. No method rejects: see `error`. */
@@ -153,7 +147,8 @@ export class SessionTracker extends Store<SessionTrackerSnapshot> {
       const user = await whoIsSignedIn(this.client);
       if (user === null) throw new HourglassError("not_signed_in", "Nobody is signed in.", 401);
       this.openQueue(user);
-      const session = (await this.findKept(user)) ?? (await this.start(user));
+      const kept = new KeptSession(this.page.shared, user);
+      const session = (await this.findKept(kept)) ?? (await this.start(kept));
       if (!this.isOpen) return;
       this.session = session;
       this.seenAt = this.clock.now();
@@ -185,19 +180,19 @@ export class SessionTracker extends Store<SessionTrackerSnapshot> {
     this.set({ queuedEvents: this.queue.size });
   }
 
-  private async findKept(user: string): Promise<Tracked | null> {
-    const kept = parse(this.page.shared.getItem(KEPT + user));
-    if (kept === null) return null;
+  private async findKept(kept: KeptSession): Promise<Tracked | null> {
+    const session = kept.read();
+    if (session === null) return null;
     try {
-      await call(this.client, "heartbeat_user_session", { session_id: kept.id });
-      return kept;
+      await call(this.client, "heartbeat_user_session", { session_id: session.id });
+      return session;
     } catch (thrown) {
       if (!isOver(asError(thrown))) throw thrown;
       return null;
     }
   }
 
-  private async start(user: string): Promise<Tracked> {
+  private async start(kept: KeptSession): Promise<Tracked> {
     const section = this.section?.name ?? null;
     const row = await call(this.client, "start_user_session", {
       device_info: this.options.deviceInfo ?? {},
@@ -206,7 +201,7 @@ export class SessionTracker extends Store<SessionTrackerSnapshot> {
     });
     this.sentSection = section;
     const session = { id: row.id, endToken: row.end_token };
-    keep(this.page.shared, KEPT + user, JSON.stringify(session));
+    kept.keep(session);
     return session;
   }
 
@@ -262,8 +257,7 @@ export class SessionTracker extends Store<SessionTrackerSnapshot> {
   }
 
   private forget(): void {
-    const key = KEPT + (this.user ?? "");
-    if (this.session && this.page.shared.getItem(key)?.includes(this.session.id)) this.page.shared.removeItem(key);
+    if (this.session && this.user) new KeptSession(this.page.shared, this.user).forget(this.session);
     this.release();
   }
 
@@ -278,14 +272,6 @@ export class SessionTracker extends Store<SessionTrackerSnapshot> {
 
 function isOver(error: HourglassError): boolean {
   return error.slug === "session_closed" || error.slug === "session_not_found";
-}
-
-function parse(text: string | null): Tracked | null {
-  try {
-    return text === null ? null : (JSON.parse(text) as Tracked);
-  } catch {
-    return null; // not ours
-  }
 }
 
 function nowAsText(): string {

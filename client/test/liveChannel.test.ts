@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 import { LiveChannel, type Told } from "../src/liveChannel.ts";
 import { FakeClock, FakePage, FakeProject } from "./fakes.ts";
 
@@ -10,6 +10,7 @@ let heard: (string | Told)[];
 let close: () => void;
 
 beforeEach(async () => {
+  vi.spyOn(Math, "random").mockReturnValue(1); // the longest that each wait can be
   [clock, page, project, heard] = [new FakeClock(), new FakePage(), new FakeProject(), []];
   channel = new LiveChannel(project.client, "user:ada", clock, page);
   close = channel.listen({
@@ -31,16 +32,16 @@ test("a channel that the server closes is followed by a fresh one, with a fresh 
   expect(heard).toEqual(["live", "down", "live", { event: "session:closed", payload: { version: 2 } }]);
 });
 
-test("tries are ever rarer, up to one in half a minute", async () => {
-  for (let round = 0; round < 12; round += 1) {
+test("tries are ever rarer, down to one in half a minute, and each failure is told with its reason", async () => {
+  for (const waitMs of [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]) {
+    const made = project.channels.length;
     project.channel.become("CHANNEL_ERROR", new Error("Unauthorized"));
-    await clock.pass(30_000);
+    await clock.pass(waitMs - 1);
+    expect(project.channels).toHaveLength(made);
+    await clock.pass(1);
+    expect(project.channels).toHaveLength(made + 1);
   }
-  const made = project.channels.length;
-  project.channel.become("CHANNEL_ERROR");
-  await clock.pass(14_000);
-  expect(project.channels).toHaveLength(made);
-  expect(heard.at(-2)).toBe("Unauthorized");
+  expect(heard).toEqual(["live", ...Array(8).fill("Unauthorized")]);
 });
 
 test("a join that nobody answers is given up", async () => {

@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { personOf, reach } from "./stack.ts";
 
 const CLIENT = fileURLToPath(new URL("../..", import.meta.url));
+const END = "session.subscribe(() => session.getSnapshot().status === 'closed' && setImmediate(() => process.exit()))";
 const run = promisify(execFile);
 
 test("the example of the README, pasted, counts down, with the library as it is built", async () => {
@@ -15,7 +16,7 @@ test("the example of the README, pasted, counts down, with the library as it is 
     const readme = await readFile(`${CLIENT}../README.md`, "utf8");
     const example = /```js\n(.*?hourglass-client.*?)```/s.exec(readme)?.[1] ?? "";
     const pasted = example.replace("'hourglass-client'", "'./dist/index.js'").replace("60_000", "1_500");
-    await writeFile(`${folder}/example.mjs`, `${pasted}\nsetTimeout(() => process.exit(), 3_000)\n`);
+    await writeFile(`${folder}/example.mjs`, `${pasted}\n${END}`);
     const { token } = await personOf();
     const env = { ...process.env, API_URL: reach.url, ANON_KEY: reach.anonKey, TOKEN: token };
     const { stdout } = await run(process.execPath, [`${folder}/example.mjs`], { env });
