@@ -126,9 +126,10 @@ test("a page that was frozen while the server went and came shows what became of
   const here = await open(await device());
   await act(here, "startSession");
   const { sessionId } = await shown(here);
+  let stopped: Shown;
   chromium.freeze();
-  const { data: stopped } = await ada.client.rpc("stop_usage_session", { session_id: sessionId });
   try {
+    stopped = (await ada.client.rpc("stop_usage_session", { session_id: sessionId })).data;
     await tell("stop api");
     await tell("start api");
   } finally {
