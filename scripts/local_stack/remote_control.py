@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 
+from local_stack.processes import free_port
 from local_stack.testing import TemporaryStack, temporary_stack
 
 HELPERS = Path(__file__).parents[2] / "supabase" / "tests" / "000-helpers.test.sql"
@@ -51,9 +52,11 @@ def say(value: dict[str, Any]) -> None:
 
 def main() -> None:
     with ExitStack() as running:
-        stack = running.enter_context(temporary_stack(worker=True))
+        port = free_port()
+        stack = running.enter_context(temporary_stack(worker=True, env={"HTTP_PORT": str(port)}))
         deeds = deeds_of(stack)
-        say({"url": stack.api_url, "anonKey": stack.anon_key, "serviceKey": stack.service_role_key})
+        keys = {"anonKey": stack.anon_key, "serviceKey": stack.service_role_key}
+        say({"url": stack.api_url, "workerUrl": f"http://127.0.0.1:{port}", **keys})
         for line in sys.stdin:
             deed, *values = json.loads(line)
             try:

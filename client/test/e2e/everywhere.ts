@@ -11,6 +11,7 @@ const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
 export interface Reach {
   url: string;
+  workerUrl: string;
   anonKey: string;
   serviceKey: string;
   control: string;
