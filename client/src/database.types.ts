@@ -780,6 +780,34 @@ export type Database = {
           },
         ];
       };
+      webhook_endpoints: {
+        Row: {
+          created_at: string;
+          enabled: boolean;
+          id: string;
+          kinds: string[] | null;
+          secret: string;
+          url: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          created_at?: string;
+          enabled?: boolean;
+          id?: string;
+          kinds?: string[] | null;
+          secret?: string;
+          url: string;
+        };
+        Update: {
+          created_at?: string;
+          enabled?: boolean;
+          id?: string;
+          kinds?: string[] | null;
+          secret?: string;
+          url?: string;
+        };
+        Relationships: [];
+      };
     };
     Views: {
       [_ in never]: never;
