@@ -1,6 +1,7 @@
+import { createClient } from "@supabase/supabase-js";
 import { afterEach, expect, test } from "vitest";
 import { UsageSession, type UsageSessionOptions } from "../../src/usageSession.ts";
-import { type Person, personOf, personWith, until } from "./stack.ts";
+import { type Person, personOf, personWith, reach, until } from "./stack.ts";
 
 const opened: UsageSession[] = [];
 
@@ -8,7 +9,7 @@ afterEach(() => {
   for (const session of opened.splice(0)) session.dispose();
 });
 
-function open({ client }: Person, options: UsageSessionOptions = {}): UsageSession {
+function open({ client }: Pick<Person, "client">, options: UsageSessionOptions = {}): UsageSession {
   const session = new UsageSession(client, { deviceId: "laptop", ...options }).open();
   opened.push(session);
   return session;
@@ -81,4 +82,18 @@ test("ends with its page", async () => {
   const watcher = await live(open(await personOf(ada.id), { deviceId: "phone" }));
   session.dispose();
   await until("it has ended", () => watcher.getSnapshot().status === "closed");
+});
+
+test("whoever signs in later, with the project's own auth, is followed from then on", async () => {
+  const client = createClient(reach.url, reach.anonKey, { auth: { persistSession: false, autoRefreshToken: false } });
+  const session = open({ client });
+  await until("it is told so", () => session.getSnapshot().error?.slug === "not_signed_in");
+  const { error } = await client.auth.signUp({
+    email: `${crypto.randomUUID()}@example.com`,
+    password: "correct horse",
+  });
+  expect(error).toBeNull();
+  await live(session);
+  await session.startSession();
+  expect(session.getSnapshot()).toMatchObject({ isHolder: true, error: null });
 });
