@@ -57,6 +57,7 @@ export class FollowedUsage extends Store<UsageSessionSnapshot> {
   private readonly backoff = new Backoff(1_000, 15_000);
   private readonly tick: Alarm;
   private readonly question: Alarm;
+  protected user: string | null = null;
   private connection: Connection | null = null;
   private asking: Promise<void> | null = null;
   private isAskedAgain = false;
@@ -100,10 +101,17 @@ export class FollowedUsage extends Store<UsageSessionSnapshot> {
     return this.asking;
   };
 
-  /** Calls a function that answers the state, and takes it. Throws HourglassError. */
-  protected async ask<Name extends StateFunction>(name: Name, values: Arguments<Name>): Promise<UsageState> {
+  /** Calls a function that answers the state, and takes it; for nobody but `whose`, if given. Throws HourglassError. */
+  protected async ask<Name extends StateFunction>(
+    name: Name,
+    values: Arguments<Name>,
+    whose: string | null = null,
+  ): Promise<UsageState> {
+    const user = await this.connect();
+    if (whose !== null && whose !== user) throw anotherUser();
     const askedAt = this.clock.now();
     const state = usageStateOf(await call(this.client, name, values));
+    if (user !== this.user) throw anotherUser();
     this.server.learn(state.serverTime, askedAt);
     this.take(state);
     return state;
@@ -139,7 +147,6 @@ export class FollowedUsage extends Store<UsageSessionSnapshot> {
     while (this.isAskedAgain && this.isOpen) {
       this.isAskedAgain = false;
       try {
-        await this.connect();
         await this.ask("get_usage_state", {});
         if (this.fault?.isTransient) this.connection?.doubt();
         this.fault = null;
@@ -152,11 +159,22 @@ export class FollowedUsage extends Store<UsageSessionSnapshot> {
     this.render();
   }
 
-  private async connect(): Promise<void> {
-    if (this.connection) return;
+  /** Follows whoever is signed in now, and answers who that is; of somebody before them nothing is left. */
+  private async connect(): Promise<string> {
     const user = await whoIsSignedIn(this.client);
+    if (user !== this.user) {
+      this.user = user;
+      this.state = null;
+      this.connection?.close();
+      this.connection = null;
+      this.set({ ...nothingYet, isLoaded: false, isConnected: false, connection: "connecting" });
+    }
     if (user === null) throw new HourglassError("not_signed_in", "Nobody is signed in.", 401);
-    if (!this.isOpen || this.connection) return;
+    if (this.isOpen && !this.connection) this.follow(user);
+    return user;
+  }
+
+  private follow(user: string): void {
     this.connection = new Connection({
       client: this.client,
       topic: `user:${user}`,
@@ -187,4 +205,8 @@ export class FollowedUsage extends Store<UsageSessionSnapshot> {
     const untilTurn = turn === null ? REASSURANCE_MS : Math.max(SOONEST_MS, turn - this.server.now());
     this.question.set(Math.min(untilTurn, REASSURANCE_MS));
   }
+}
+
+function anotherUser(): HourglassError {
+  return new HourglassError("not_signed_in", "Somebody else is signed in by now.", 401);
 }

@@ -45,6 +45,7 @@ export class UsageFeed<Data, Query> extends Store<UsageFeedSnapshot<Data, Query>
   private readonly streamUrl: string | undefined;
   private readonly poll: Alarm;
   private readonly debounce: Alarm;
+  private user: string | null = null;
   private connection: SharedConnection | null = null;
   private isOpen = false;
   private round = 0;
@@ -125,7 +126,7 @@ export class UsageFeed<Data, Query> extends Store<UsageFeedSnapshot<Data, Query>
     } catch (thrown) {
       const error = asError(thrown);
       if (round === this.round) this.set({ error, isLoading: this.snapshot.data === null && error.isTransient });
-      if (this.isOpen && error.isTransient) this.poll.set(AGAIN_MS);
+      if (this.isOpen && (error.isTransient || error.slug === "not_signed_in")) this.poll.set(AGAIN_MS);
     } finally {
       this.waiting -= 1;
       if (this.waiting === 0) this.set({ isSyncing: false });
@@ -145,8 +146,13 @@ export class UsageFeed<Data, Query> extends Store<UsageFeedSnapshot<Data, Query>
   }
 
   private async connect(): Promise<void> {
-    if (this.connection || !this.isOpen) return;
     const user = await whoIsSignedIn(this.client);
+    if (user !== this.user) {
+      this.user = user;
+      this.connection?.close();
+      this.connection = null;
+      this.set({ data: null, updatedAt: null, isLoading: true, isLive: false, connection: "connecting" });
+    }
     if (user === null) throw new HourglassError("not_signed_in", "Nobody is signed in.", 401);
     if (this.connection || !this.isOpen) return;
     this.connection = new SharedConnection({

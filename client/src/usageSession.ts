@@ -25,6 +25,8 @@ export interface StartOptions {
   metadata?: Json;
 }
 
+type Deed = (id: string, whose: string | null) => Promise<void>;
+
 const HEARTBEAT_MS = 30_000;
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10_000;
@@ -74,20 +76,20 @@ export class UsageSession extends FollowedUsage {
   readonly takeOver = (options: StartOptions = {}): Promise<void> => this.start(options, true);
 
   readonly pause = (): Promise<void> =>
-    this.act("pausing", TRIES, async (id) => {
-      await this.ask("pause_usage_session", { session_id: id, device_id: this.deviceId });
+    this.act("pausing", TRIES, async (id, whose) => {
+      await this.ask("pause_usage_session", { session_id: id, device_id: this.deviceId }, whose);
     });
 
   readonly resume = (): Promise<void> =>
-    this.act("resuming", TRIES, async (id) => {
-      this.hold(await this.ask("resume_usage_session", { session_id: id, device_id: this.deviceId }));
+    this.act("resuming", TRIES, async (id, whose) => {
+      this.hold(await this.ask("resume_usage_session", { session_id: id, device_id: this.deviceId }, whose));
     });
 
   /** Stops the session. Without a connection it tries on, and keeps nothing alive meanwhile. */
   readonly stopSession = (): Promise<void> =>
-    this.act("stopping", Number.POSITIVE_INFINITY, async (id) => {
+    this.act("stopping", Number.POSITIVE_INFINITY, async (id, whose) => {
       this.letGo(id);
-      await this.ask("stop_usage_session", { session_id: id });
+      await this.ask("stop_usage_session", { session_id: id }, whose);
     });
 
   protected override isHolder(): boolean {
@@ -104,19 +106,20 @@ export class UsageSession extends FollowedUsage {
 
   private start({ metadata }: StartOptions, takeOver: boolean): Promise<void> {
     const values = { device_id: this.deviceId, take_over: takeOver, ...(metadata === undefined ? {} : { metadata }) };
-    const deed = async () => this.hold(await this.ask("start_usage_session", values));
+    const deed: Deed = async (_, whose) => this.hold(await this.ask("start_usage_session", values, whose));
     return this.act("starting", TRIES, deed, true);
   }
 
   /** One after the other, in the order of the calls; each is safe to repeat. */
-  private act(pending: Pending, tries: number, deed: (id: string) => Promise<void>, isStart = false): Promise<void> {
+  private act(pending: Pending, tries: number, deed: Deed, isStart = false): Promise<void> {
+    const whose = this.user; // it is their deed, whoever is signed in when its turn comes
     this.deeds = this.deeds.then(async () => {
       this.refusal = null;
       this.render({ pending });
       try {
         if (!this.state && !isStart) await this.refresh();
         const id = this.state?.sessionId ?? null;
-        if (isStart || id !== null) await this.persist(tries, () => deed(id ?? ""));
+        if (isStart || id !== null) await this.persist(tries, () => deed(id ?? "", whose));
       } catch (thrown) {
         this.refusal = asError(thrown);
         await this.refresh(); // an answer may be lost, and a refusal says that something is not as it was thought
@@ -160,10 +163,8 @@ export class UsageSession extends FollowedUsage {
     this.beat.set(HEARTBEAT_MS);
     if (state.status === "paused") return;
     try {
-      const answer = await this.ask("heartbeat_usage_session", {
-        session_id: state.sessionId,
-        device_id: this.deviceId,
-      });
+      const values = { session_id: state.sessionId, device_id: this.deviceId };
+      const answer = await this.ask("heartbeat_usage_session", values, this.user);
       this.beatBackoff.reset();
       if (!isLive(answer)) void this.refresh(); // of the session that was asked for, and there may be another
     } catch (thrown) {

@@ -123,7 +123,7 @@ export class FakeChannel {
   }
 }
 
-const TOKEN = `e30.${btoa(JSON.stringify({ sub: "ada" }))}.signature`;
+const tokenOf = (user: string | null) => `e30.${btoa(JSON.stringify(user === null ? {} : { sub: user }))}.signature`;
 
 /** A project: `answers` by function, what was called, and the channels that were made. */
 export class FakeProject {
@@ -131,6 +131,7 @@ export class FakeProject {
   readonly calls: { name: string; values: Record<string, unknown> }[] = [];
   readonly channels: FakeChannel[] = [];
   tokensAsked = 0;
+  user: string | null = "ada";
 
   get channel(): FakeChannel {
     const last = this.channels.at(-1);
@@ -157,7 +158,7 @@ export class FakeProject {
     },
     removeChannel: async () => "ok",
     realtime: {
-      accessToken: async () => TOKEN,
+      accessToken: async () => tokenOf(this.user),
       setAuth: async () => {
         this.tokensAsked += 1;
       },

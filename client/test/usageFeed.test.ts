@@ -106,3 +106,12 @@ test("a failure keeps what is shown, never hangs, and mends itself", async () =>
   await clock.pass(5_000);
   expect(feed.getSnapshot()).toMatchObject({ data: { credits: 9 }, error: null });
 });
+
+test("what was somebody else's is gone when another signs in", async () => {
+  const feed = await open();
+  project.user = "bob";
+  answer = () => new Promise(() => {});
+  await clock.pass(30_000);
+  expect(project.channel.topic).toBe("user:bob");
+  expect(feed.getSnapshot()).toMatchObject({ data: null, isLoading: true, isLive: false });
+});

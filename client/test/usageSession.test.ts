@@ -203,3 +203,48 @@ test("a server that was gone and came back is not trusted to remember the channe
   expect(session.getSnapshot().error).toBeNull();
   expect(project.channels).toHaveLength(2);
 });
+
+test("somebody else who signs in is followed from nothing, whatever was known of who was before", async () => {
+  version = 50;
+  const session = await started();
+  project.user = null;
+  await Promise.all([session.refresh(), clock.pass(0)]);
+  expect(session.getSnapshot()).toMatchObject({ isLoaded: false, status: "idle", error: { slug: "not_signed_in" } });
+  [project.user, status, version, device] = ["bob", "idle", 3, null];
+  await clock.pass(15_000);
+  expect(project.channel.topic).toBe("user:bob");
+  expect(session.getSnapshot()).toMatchObject({
+    isLoaded: true,
+    isHolder: false,
+    status: "idle",
+    version: 3,
+    error: null,
+  });
+  await clock.pass(60_000);
+  expect(project.called("heartbeat_usage_session")).toEqual([]);
+});
+
+test("an answer about somebody who has signed out meanwhile is nobody's", async () => {
+  const session = await open();
+  let arrive: (answer: { data: object }) => void = () => {};
+  project.answers.set("start_usage_session", () => new Promise((resolve) => (arrive = resolve)));
+  void session.startSession();
+  await clock.pass(0);
+  project.user = "bob";
+  await Promise.all([session.refresh(), clock.pass(0)]);
+  arrive({ data: told({ version: 99, status: "active" }) });
+  await clock.pass(5_000);
+  expect(session.getSnapshot()).toMatchObject({ version: 0, status: "idle", isHolder: false });
+  expect(project.called("start_usage_session")).toHaveLength(1);
+});
+
+test("a start that got lost is not repeated for somebody else", async () => {
+  const session = await open();
+  project.answers.set("start_usage_session", () => lost);
+  void session.startSession();
+  await clock.pass(0);
+  project.user = "bob";
+  await clock.pass(60_000);
+  expect(project.called("start_usage_session")).toHaveLength(1);
+  expect(session.getSnapshot()).toMatchObject({ isActive: false, error: { slug: "not_signed_in" } });
+});

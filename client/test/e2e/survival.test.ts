@@ -1,11 +1,16 @@
 // What supabase-js does not survive by itself: each time, another device's deed has to be heard afterwards.
 import { createClient } from "@supabase/supabase-js";
-import { afterEach, test } from "vitest";
+import { afterAll, afterEach, test } from "vitest";
 import { UsageSession } from "../../src/usageSession.ts";
 import { type Person, personOf, personWith, reach, tell, until } from "./stack.ts";
 
 const opened: UsageSession[] = [];
 
+// It keeps connections of before the database was restarted, which fail whoever uses them first.
+afterAll(async () => {
+  await tell("stop api");
+  await tell("start api");
+});
 afterEach(() => {
   for (const session of opened.splice(0)) session.dispose();
 });
