@@ -280,7 +280,10 @@ async def test_the_worker_ends_a_session_that_nobody_calls_for(
     ear = await ada.listen()
     state = await ada.call("start_usage_session")
     assert (await ear.next())["event"] == "session:created"
-    closed = await ear.next()
+    warned = []
+    while (closed := await ear.next())["event"] == "session:warning":
+        warned.append(closed["payload"].get("percent", "near"))
+    assert warned == ["near", 80, 90, 100]
     assert (closed["event"], closed["payload"]["reason"]) == ("session:closed", "capped")
     final = closed["payload"]["state"]
     assert (final["session_id"], final["status"]) == (state["session_id"], "capped")

@@ -79,9 +79,12 @@ test("who is in is present to the others, and a stranger is not", async () => {
 });
 
 test("who was removed hears nothing more in the old channel, the others go on in the new one", async () => {
-  const [ada, bob, cleo, dora] = [user(), user(), user(), user()];
+  const [ada, bob, cleo, dora, eve] = [user(), user(), user(), user(), user()];
   const room = await roomOf(ada, bob, cleo);
   const olds = await Promise.all([ada, bob, cleo].map((each) => listen(each, room.topic)));
+  // What was told before they listened may come a moment later; nothing of it comes after this.
+  await answer(eve.rpc("join_session", { invite_code: room.invite_code }));
+  for (const old of olds) while ((await nextEvent(old, "participant:joined")).participant.user_id !== eve.id);
   const owns = await Promise.all([ada, bob, cleo].map((each) => listen(each, `user:${each.id}`)));
   await answer(ada.rpc("remove_participant", { session_id: room.id, participant_user_id: cleo.id }));
   const topic = `${room.topic}:1`;
