@@ -70,6 +70,7 @@ export class ReadingRoom extends Store<ReadingRoomSnapshot> {
   private undo: (() => void)[] = [];
   private leaveTopic: (() => void) | null = null;
   private topic: string | null = null;
+  private acting: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly client: Client,
@@ -103,26 +104,20 @@ export class ReadingRoom extends Store<ReadingRoomSnapshot> {
     });
 
   /** Shuts somebody out: they hear nothing more and cannot come back. */
-  readonly remove = (userId: string): Promise<void> =>
-    this.act(async (id) => {
-      await call(this.client, "remove_participant", { session_id: id, participant_user_id: userId });
-      await this.reconcile();
-    });
+  readonly remove = async (userId: string): Promise<void> => {
+    await this.act((id) => call(this.client, "remove_participant", { session_id: id, participant_user_id: userId }));
+    await this.reconcile();
+  };
 
   /** A sign of life, which is also given every 30 s; and a look at who is in. */
-  readonly stay = async (): Promise<void> => {
-    const { room } = this.snapshot;
-    if (this.snapshot.status !== "in" || !room) return;
-    this.presence.set(PRESENCE_MS);
-    try {
-      await call(this.client, "touch_presence", { session_id: room.id });
+  readonly stay = (): Promise<void> =>
+    this.act(async (id) => {
+      this.presence.set(PRESENCE_MS);
+      await call(this.client, "touch_presence", { session_id: id });
       this.backoff.reset();
       this.set({ error: null, isExpiring: false, expiresAt: null, minutesLeft: null });
-      await this.list(room.id);
-    } catch (thrown) {
-      await this.failed(asError(thrown));
-    }
-  };
+      await this.list(id);
+    });
 
   /** Says something to all who are in; false when that is not possible now. */
   readonly send = async (event: string, payload: object = {}): Promise<boolean> =>
@@ -151,7 +146,7 @@ export class ReadingRoom extends Store<ReadingRoomSnapshot> {
       this.set({ status: "in", userId });
       this.know(row);
       this.follow(userId);
-      await this.list(row.id);
+      await this.act((id) => this.list(id));
     } catch (thrown) {
       const error = asError(thrown);
       if (this.snapshot.status === "in") await this.failed(error);
@@ -159,14 +154,18 @@ export class ReadingRoom extends Store<ReadingRoomSnapshot> {
     }
   }
 
-  private async act(deed: (id: string) => Promise<void>): Promise<void> {
-    const { room, status } = this.snapshot;
-    if (!room || status !== "in") return;
-    try {
-      await deed(room.id);
-    } catch (thrown) {
-      await this.failed(asError(thrown));
-    }
+  /** One at a time: a look that is under way while one leaves would be refused. */
+  private act(deed: (id: string) => Promise<unknown>): Promise<void> {
+    this.acting = this.acting.then(async () => {
+      const { room, status } = this.snapshot;
+      if (!room || status !== "in") return;
+      try {
+        await deed(room.id);
+      } catch (thrown) {
+        await this.failed(asError(thrown));
+      }
+    });
+    return this.acting;
   }
 
   private know(row: RoomRow): void {
@@ -231,15 +230,11 @@ export class ReadingRoom extends Store<ReadingRoomSnapshot> {
   }
 
   /** Who is in, who is host and where it is spoken now. */
-  private async reconcile(): Promise<void> {
-    const { room } = this.snapshot;
-    if (this.snapshot.status !== "in" || !room) return;
-    try {
-      await this.list(room.id);
-      if (this.snapshot.status === "in") this.know(await readRoom(this.client, room.id));
-    } catch (thrown) {
-      await this.failed(asError(thrown));
-    }
+  private reconcile(): Promise<void> {
+    return this.act(async (id) => {
+      await this.list(id);
+      if (this.snapshot.status === "in") this.know(await readRoom(this.client, id));
+    });
   }
 
   private async failed(error: HourglassError): Promise<void> {
