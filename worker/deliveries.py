@@ -83,7 +83,7 @@ class Deliveries:
     def _forget(self, task: asyncio.Task[None]) -> None:
         del self._running[task]
         if not task.cancelled():
-            self.hint()
+            self._rounds.wake()
 
     async def _settle(self) -> int:
         """Books outcomes, of each endpoint in a transaction. Raises DatabaseError; what is not booked stays."""

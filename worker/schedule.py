@@ -15,6 +15,7 @@ from worker.jobs import LOCKED_FIRST_S, LOCKED_LONGEST_S, Sweep
 log = structlog.get_logger()
 
 MARGIN_S = 0.001  # a sweep a moment too early would find nothing and have to come again
+LOOK_AGAIN_S = 1.0  # a hint can be a moment ahead of what it tells of: decoded, and not visible to others yet
 FAULT_FIRST_S = 0.2
 FAULT_LONGEST_S = 5.0
 
@@ -32,7 +33,7 @@ class Deadlines:
         self._is_leader = False
         self._is_stopping = False
         self._woken = asyncio.Event()
-        self._due_at_s = float("inf")
+        self._due_at_s = self._look_again_at_s = float("inf")
         self._last: tuple[datetime, float] | None = None  # the server's time, and the monotonic time it came at
         self._locked = Backoff(LOCKED_FIRST_S, LOCKED_LONGEST_S)
         self._faults = Backoff(FAULT_FIRST_S, FAULT_LONGEST_S)
@@ -47,20 +48,28 @@ class Deadlines:
                     await asyncio.wait_for(self._woken.wait(), min(wait_s, self._fallback_s))
             elif self._is_leader:
                 self._due_at_s = _now_s() + self._fallback_s
+                if self._look_again_at_s <= _now_s():
+                    self._look_again_at_s = float("inf")
                 planned_at_s = await self._sweep_once()
                 # A hint that came during the sweep may be of a session that the sweep did not see yet.
-                self._plan(planned_at_s)
+                self._plan(min(planned_at_s, self._look_again_at_s))
             else:
                 self._due_at_s = float("inf")
 
     def lead(self, is_leader: bool) -> None:
         self._is_leader = is_leader
-        self.hint(None)
+        self.wake()
+
+    def wake(self) -> None:
+        """Sweep now."""
+        self._plan(_now_s())
 
     def hint(self, deadline: datetime | None) -> None:
         """There may be a deadline nearer than the known ones: this one, or one that only the database knows (None)."""
+        if deadline is None:
+            self._look_again_at_s = _now_s() + LOOK_AGAIN_S
         if deadline is None or self._last is None:
-            self._plan(_now_s())
+            self.wake()
         else:
             self._plan(self._instant_s(deadline))
 

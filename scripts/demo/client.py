@@ -83,7 +83,10 @@ class Device(Caller):
         """The next event on the user's own channel; it has to be this one. Returns the usage state inside."""
 
         def shown(payload: Payload) -> str:
-            return f"{payload.get('reason', payload['state']['status'])}, version {payload['version']}"
+            told = f"{payload['percent']} % used" if "percent" in payload else payload["state"]["status"]
+            if "seconds_left" in payload:
+                told = f"{payload['seconds_left']} s left"
+            return f"{payload.get('reason', told)}, version {payload['version']}"
 
         payload = await self._channels[0].hear(name, since, within, shown)
         state: State = payload["state"]

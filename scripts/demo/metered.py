@@ -15,6 +15,8 @@ from demo.story import PUNCTUAL, SOON, BrokenPromiseError, chapter, clock, expec
 
 SHORT_TTL = timedelta(seconds=3)
 COUNTDOWN_S = 3
+NEAR = timedelta(seconds=1)  # before Tim's limit
+WARNING_PERCENTS = (80, 90, 100)  # of the limit, as the settings have them
 
 
 async def tell() -> list[Device]:
@@ -87,6 +89,9 @@ async def reach_the_cap(phone: Device) -> None:
     state = await phone.call("start_usage_session", device_id="phone")
     await phone.hear("session:created", phone.sent_at, SOON)
     cap_at = instant(state["session_cap_at"])
+    limit = timedelta(seconds=state["limit_seconds"])
+    for before in (NEAR, *(limit * (1 - percent / 100) for percent in WARNING_PERCENTS)):
+        await phone.hear("session:warning", cap_at - before, PUNCTUAL)
     closed = await phone.hear("session:closed", cap_at, PUNCTUAL)
     expect(closed["status"] == "capped", "a session that reaches its limit is capped")
     expect(closed["total_usage_seconds"] == closed["limit_seconds"], "a capped session used the limit, no more")

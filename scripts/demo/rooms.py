@@ -27,7 +27,7 @@ AGE_ROOM = """
         check_at = private.later(check_at, -%(by)s),
         warned_expires_at = private.later(warned_expires_at, -%(by)s)
     where session_id = %(room)s"""
-HINT = "select realtime.send('{}'::jsonb, 'deadline:changed', 'worker', true)"
+HINT = "select realtime.send(jsonb_build_object('deadline', %s::timestamptz), 'deadline:changed', 'worker', true)"
 
 
 async def tell() -> list[Device]:
@@ -98,9 +98,9 @@ async def let_time_pass(connection: psycopg.AsyncConnection[Any], room_id: str, 
         [by] = await fetch(connection, f"{DUE} - clock_timestamp() - %(lead)s", of_room)
         for statement in (AGE_PARTICIPANTS, AGE_ROOM):
             await connection.execute(statement, {**of_room, "by": by})
-        await connection.execute(HINT)
         due_at: datetime
         [due_at] = await fetch(connection, DUE, of_room)
+        await connection.execute(HINT, [due_at])
     return due_at
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from worker import errors
 from worker.jobs import Sweep
-from worker.schedule import MARGIN_S, Deadlines
+from worker.schedule import LOOK_AGAIN_S, MARGIN_S, Deadlines
 from worker.tests.unit import virtual
 
 FALLBACK_S = 15.0
@@ -109,13 +109,13 @@ def test_a_hint_of_a_later_deadline_changes_nothing() -> None:
     assert rounded(play(Database(deadlines=[4.0]), story)) == [0, 4 + MARGIN_S]
 
 
-def test_a_hint_without_an_instant_sweeps_at_once() -> None:
+def test_a_hint_without_an_instant_sweeps_at_once_and_a_moment_later() -> None:
     async def story(deadlines: Deadlines) -> None:
         await asyncio.sleep(2)
         deadlines.hint(None)
-        await asyncio.sleep(1)
+        await asyncio.sleep(10)
 
-    assert rounded(play(Database(), story)) == [0, 2]
+    assert rounded(play(Database(), story)) == [0, 2, 2 + LOOK_AGAIN_S]
 
 
 def test_a_hint_during_a_sweep_is_not_lost() -> None:
