@@ -1,0 +1,30 @@
+import { useEffect, useId, useRef } from "react";
+
+interface Props {
+  question: string;
+  detail: string;
+  deed: string;
+  onYes: () => void;
+  onNo: () => void;
+}
+
+/** Asks before what cannot be undone. Escape is no. */
+export function Ask({ question, detail, deed, onYes, onNo }: Props) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => dialog.current?.showModal(), []);
+  return (
+    <dialog ref={dialog} aria-labelledby={id} onClose={onNo}>
+      <h2 id={id}>{question}</h2>
+      <p>{detail}</p>
+      <div className="actions">
+        <button type="button" onClick={onNo}>
+          Cancel
+        </button>
+        <button type="button" className="danger" onClick={onYes}>
+          {deed}
+        </button>
+      </div>
+    </dialog>
+  );
+}

@@ -1,0 +1,175 @@
+-- A month of an app's life, so that the console has something to show: people with a past, and two who can sign in,
+-- ada@example.com and admin@example.com, both with the password `hourglass`. For a local stack, never for a project.
+-- Runs once: a second time it changes nothing.
+
+do $$
+begin
+  if exists (select from auth.users where email = 'admin@example.com') then
+    raise exception 'The world is there already.' using errcode = 'duplicate_object';
+  end if;
+end
+$$;
+
+insert into auth.users (
+  id, instance_id, aud, role, email, encrypted_password, email_confirmed_at, raw_app_meta_data,
+  raw_user_meta_data, created_at, updated_at
+)
+select
+  gen_random_uuid(), '00000000-0000-0000-0000-000000000000', 'authenticated', 'authenticated', p.email,
+  extensions.crypt('hourglass', extensions.gen_salt('bf')), now(),
+  jsonb_build_object('provider', 'email', 'providers', '["email"]'::jsonb) || p.claims,
+  '{}', now(), now()
+from (values ('ada@example.com', '{}'::jsonb), ('admin@example.com', '{"role": "admin"}'))
+  as p (email, claims);
+
+insert into auth.identities (
+  provider_id, user_id, identity_data, provider, last_sign_in_at, created_at, updated_at
+)
+select u.id::text, u.id, jsonb_build_object('sub', u.id, 'email', u.email), 'email', now(), now(), now()
+from auth.users as u
+where u.email in ('ada@example.com', 'admin@example.com');
+
+insert into public.plans (id, name, period, limit_seconds, near_limit_seconds, credits_per_period)
+values
+('pro', 'Pro', '1 month', 360000, 3600, 1000),
+('studio', 'Studio', '1 month', null, 0, 10000)
+on conflict (id) do nothing;
+
+create temporary table world_people as
+select
+  n, row_number() over () as rank, name, lower(split_part(name, ' ', 1)) || '@example.com' as email,
+  'person-' || n as user_id,
+  case when n % 5 = 0 then 'studio' else 'pro' end as plan_id,
+  case when n % 9 = 0 then 'internal' else 'external' end as user_type
+from unnest(
+  '{Grace Hopper,Katherine Johnson,Alan Turing,Edsger Dijkstra,Barbara Liskov,Donald Knuth,Frances Allen,
+  John Backus,Radia Perlman,Niklaus Wirth,Margaret Hamilton,Tony Hoare,Karen Jones,Ken Thompson,Shafi Goldwasser,
+  Dennis Ritchie,Adele Goldberg,Leslie Lamport,Hedy Lamarr,Claude Shannon,Mary Jackson,Ivan Sutherland,
+  Dorothy Vaughan,Robin Milner,Annie Easley,Peter Naur,Jean Bartik,John McCarthy}'::text []
+) with ordinality as p (name, n);
+
+insert into world_people
+select
+  0, 0, case when email like 'ada@%' then 'Ada Lovelace' else 'Charles Babbage' end, email, id::text,
+  'pro', case when email like 'ada@%' then 'external' else 'internal' end
+from auth.users
+where email in ('ada@example.com', 'admin@example.com');
+
+select public.set_account(p.user_id, p.plan_id, p.email, p.name, p.user_type) from world_people as p;
+
+alter table public.accounts disable trigger user;
+update public.accounts as a
+set
+  period_anchor = now() - interval '17 days', created_at = now() - interval '40 days',
+  changed_at = now() - interval '17 days'
+from world_people as p
+where a.user_id = p.user_id;
+alter table public.accounts enable trigger user;
+
+-- Weekdays are busier than weekends, the morning and the afternoon than the night, and it grows.
+insert into public.usage_logs (
+  id, user_id, thread_id, kind, model, prompt_tokens, completion_tokens, credits, metadata, created_at
+)
+select
+  gen_random_uuid(), p.user_id, (array['draft', 'research', 'agent-run', 'support'])[1 + i % 4], 'completion',
+  (array['large', 'small'])[1 + i % 2], 200 + (i * 7919) % 3800, 50 + (i * 104729) % 1500,
+  round(0.05 + ((i * 31) % 90) / 50.0, 4), '{}', t.at
+from generate_series(1, 5200) as i
+cross join lateral (
+  select now() - interval '40 days' * power(((i * 0.618033988749895) % 1)::numeric, 1.25) as at
+) as t
+inner join world_people as p
+  on p.rank = 1 + floor(28 * power(((i * 0.754877666246693) % 1)::numeric, 2)) and p.n > 0
+where
+  t.at < now() - interval '20 seconds'
+  and extract(hour from t.at at time zone 'UTC') + (i % 5) between 7 and 23
+  and (extract(isodow from t.at at time zone 'UTC') < 6 or i % 3 = 0);
+
+-- Ada's are charged, so that her credits are what is left of what she was given, and then made older.
+select count(*)
+from (
+  select
+    public.record_usage_batch(
+      jsonb_agg(
+        jsonb_build_object(
+          'user_id', p.user_id, 'model', (array['large', 'small'])[1 + i % 2],
+          'thread_id', case when i % 7 > 0 then (array['agent-run', 'draft', 'research'])[1 + i / 9 % 3] end,
+          'prompt_tokens', 200 + (i * 7919) % 3800, 'completion_tokens', 50 + (i * 104729) % 1500,
+          'credits', 2 * round(0.05 + ((i * 31) % 90) / 50.0, 4), 'metadata', jsonb_build_object('i', i)
+        )
+        order by i desc
+      )
+    )
+  from generate_series(1, 64) as i
+  inner join world_people as p on p.email = 'ada@example.com'
+) as charged;
+
+update public.usage_logs as l
+set
+  created_at = now() - interval '11 minutes' * (l.metadata ->> 'i')::integer * sqrt((l.metadata ->> 'i')::integer),
+  metadata = '{}'
+from world_people as p
+where l.user_id = p.user_id and p.email = 'ada@example.com';
+
+create temporary table world_sessions as
+select
+  gen_random_uuid() as id, p.user_id, s.started_at, s.started_at + s.length as ended_at, s.length,
+  case when i % 11 = 0 then 'expired' else 'closed' end as status
+from world_people as p
+cross join generate_series(1, 15) as i
+cross join lateral (
+  select
+    now() - interval '26 hours' * i - interval '17 minutes' * ((p.rank * 13 + i * 7) % 40) as started_at,
+    interval '1 minute' * (9 + (p.rank * 29 + i * 41) % 170) as length
+) as s
+where (p.rank + i) % 3 > 0 or p.n = 0;
+
+insert into public.usage_sessions (
+  id, user_id, device_id, status, started_at, ended_at, active_time, end_token, metadata
+)
+select s.id, s.user_id, 'laptop', s.status, s.started_at, s.ended_at, s.length, null, '{}'
+from world_sessions as s;
+
+insert into public.usage_intervals (session_id, user_id, started_at, ended_at)
+select s.id, s.user_id, s.started_at, s.ended_at from world_sessions as s;
+
+delete from public.usage_totals as t using world_people as p where t.user_id = p.user_id;
+
+insert into public.user_sessions (user_id, session_start, last_seen_at, app_section)
+select
+  p.user_id, now() - interval '4 minutes' * p.n, now() - interval '3 seconds' * p.n,
+  (array['editor', 'library', 'settings', 'billing'])[1 + p.n % 4]
+from world_people as p
+where p.n between 1 and 7;
+
+select public.record_purchase(
+  p.user_id, 500, (array[19, 49, 99])[1 + p.n % 3], case when p.n % 4 = 0 then 'EUR' else 'USD' end, 'demo',
+  'order-' || p.rank || p.email, 'completed'
+)
+from world_people as p
+where p.n % 2 = 0;
+
+alter table public.credit_purchases disable trigger user;
+update public.credit_purchases as c
+set created_at = t.at, completed_at = t.at
+from world_people as p
+cross join lateral (select now() - interval '25 hours' * ((p.n * 11) % 29) as at) as t
+where c.user_id = p.user_id and c.provider = 'demo' and p.n > 0;
+alter table public.credit_purchases enable trigger user;
+
+select public.grant_credits(p.user_id, 120, 'adjustment', now() + interval '9 days')
+from world_people as p
+where p.n = 0;
+
+update private.credit_balances as b
+set
+  used = (
+    select coalesce(sum(l.credits), 0)
+    from public.usage_logs as l
+    where l.user_id = b.user_id and l.created_at >= b.period_started_at
+  )
+from world_people as p
+where b.user_id = p.user_id;
+
+drop table world_sessions;
+drop table world_people;
