@@ -111,6 +111,13 @@ set
 from world_people as p
 where l.user_id = p.user_id and p.email = 'ada@example.com';
 
+update private.thread_totals as t
+set last_used_at = l.used_at
+from (
+  select l.user_id, l.thread_id, max(l.created_at) as used_at from public.usage_logs as l group by 1, 2
+) as l
+where l.user_id = t.user_id and l.thread_id = t.thread_id;
+
 create temporary table world_sessions as
 select
   gen_random_uuid() as id, p.user_id, s.started_at, s.started_at + s.length as ended_at, s.length,
@@ -170,6 +177,50 @@ set
   )
 from world_people as p
 where b.user_id = p.user_id;
+
+-- Rooms of the last weeks, most of them long over, and one that Ada can enter.
+do $$
+declare
+  v_room public.reading_sessions;
+  v_age interval;
+  v_person record;
+begin
+  for i in 1..50 loop
+    v_age := interval '13 hours' * i + interval '37 minutes' * (i % 17);
+    for v_person in
+      select p.user_id, p.name, row_number() over (order by p.n) as place
+      from world_people as p
+      where (p.n > 0 and (p.n * 7 + i) % 11 < 3) or (p.email = 'ada@example.com' and i = 1)
+      order by p.n
+    loop
+      perform set_config('request.jwt.claims', jsonb_build_object('sub', v_person.user_id)::text, true);
+      if v_person.place = 1 then
+        v_room := public.create_reading_session(
+          (array['Reading circle', 'Design review', 'Evening cards'])[1 + i % 3], 12, v_person.name
+        );
+      else
+        perform public.join_session(invite_code => v_room.invite_code, display_name => v_person.name);
+      end if;
+    end loop;
+    continue when i = 1;
+    update public.session_participants as p
+    set joined_at = p.joined_at - v_age, last_seen_at = p.last_seen_at - v_age
+    where p.session_id = v_room.id;
+    update public.reading_sessions as r
+    set created_at = r.created_at - v_age, updated_at = r.updated_at - v_age
+    where r.id = v_room.id;
+    update private.room_members as m
+    set first_joined_at = m.first_joined_at - v_age, last_seen_at = m.last_seen_at - v_age + interval '40 minutes'
+    where m.session_id = v_room.id;
+    update private.rooms as k
+    set
+      created_at = k.created_at - v_age, check_at = k.check_at - v_age,
+      last_activity_at = k.last_activity_at - v_age + interval '40 minutes'
+    where k.session_id = v_room.id;
+  end loop;
+  perform set_config('request.jwt.claims', '', true);
+end
+$$;
 
 drop table world_sessions;
 drop table world_people;

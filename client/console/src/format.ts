@@ -56,6 +56,13 @@ export function money(amount: number, currency: string): string {
   return new Intl.NumberFormat(LANGUAGE, { style: "currency", currency }).format(amount);
 }
 
+/** The largest of several currencies, for where there is no room, and the others. */
+export function revenueInTwo(byCurrency: Record<string, number>): [string, string | undefined] {
+  const [first, ...others] = Object.entries(byCurrency).sort(([, one], [, other]) => other - one);
+  if (first === undefined) return [NOTHING, undefined];
+  return [money(first[1], first[0]), others.length === 0 ? undefined : `and ${revenue(Object.fromEntries(others))}`];
+}
+
 /** Revenue of several currencies, the largest first. */
 export function revenue(byCurrency: Record<string, number>): string {
   const sums = Object.entries(byCurrency).sort(([, one], [, other]) => other - one);

@@ -16,14 +16,18 @@ interface Props {
   format: (value: number) => string;
   /** Shorter, for the axis. */
   shortFormat?: (value: number) => string;
+  /** Whether half of one makes no sense. */
+  isWhole?: boolean;
 }
 
 const HEIGHT_PX = 180;
 const AXIS_PX = 52;
+const LABELS_PX = 28;
+const STEPS = [0.1, 0.2, 0.5].concat([1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9].flatMap((n) => [n, 2 * n, 5 * n]));
 const FONT = "12px system-ui, sans-serif";
 
 /** Bars, drawn on a canvas: the same is there as a table, for those who cannot see it. */
-export function Chart({ title, summary, points, format, shortFormat = format }: Props) {
+export function Chart({ title, summary, points, format, shortFormat = format, isWhole = true }: Props) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<UPlot | null>(null);
   const shown = useRef({ points, shortFormat });
@@ -39,7 +43,7 @@ export function Chart({ title, summary, points, format, shortFormat = format }: 
     if (!element) return;
     const draw = () => {
       plot.current?.destroy();
-      plot.current = new UPlot(options(element, shown, setAt), latest.current, element);
+      plot.current = new UPlot(options(element, shown, setAt, isWhole), latest.current, element);
     };
     const resized = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height: HEIGHT_PX }));
     const isDark = matchMedia("(prefers-color-scheme: dark)");
@@ -52,7 +56,7 @@ export function Chart({ title, summary, points, format, shortFormat = format }: 
       plot.current?.destroy();
       plot.current = null;
     };
-  }, []);
+  }, [isWhole]);
   useEffect(() => plot.current?.setData(data), [data]);
 
   const pointed = at === null ? undefined : points[at];
@@ -62,7 +66,9 @@ export function Chart({ title, summary, points, format, shortFormat = format }: 
         <span>{title}</span>
         <strong>{pointed ? `${pointed.label}: ${format(pointed.value)}` : summary}</strong>
       </figcaption>
-      <div ref={place} className="plot" aria-hidden="true" />
+      <div ref={place} className="plot" aria-hidden="true">
+        {points.every(({ value }) => value === 0) && <p>Nothing in this span</p>}
+      </div>
       <details>
         <summary>As a table</summary>
         <section className="numbers" aria-label={`${title}, as a table`}>
@@ -86,6 +92,7 @@ function options(
   element: HTMLElement,
   shown: { current: { points: Point[]; shortFormat: (value: number) => string } },
   setAt: (at: number | null) => void,
+  isWhole: boolean,
 ): UPlot.Options {
   const styles = getComputedStyle(element);
   const colour = (name: string) => styles.getPropertyValue(name).trim();
@@ -102,6 +109,7 @@ function options(
     axes: [
       {
         ...axis,
+        size: LABELS_PX,
         grid: { show: false },
         splits: () => marks(shown.current.points.length, element.clientWidth),
         values: (_, places) => places.map((place) => shown.current.points[place]?.label ?? ""),
@@ -109,6 +117,7 @@ function options(
       {
         ...axis,
         size: AXIS_PX,
+        incrs: isWhole ? STEPS.filter((step) => step >= 1) : STEPS,
         grid: { stroke: colour("--line"), width: 1 },
         values: (_, values) => values.map((value) => shown.current.shortFormat(value)),
       },

@@ -6,7 +6,7 @@ import { Problem } from "../parts/Problem.tsx";
 import { Stepped, useTrail } from "../parts/pages.tsx";
 import { type Column, Table } from "../parts/Table.tsx";
 import { Card, Figures, View } from "../parts/View.tsx";
-import { activeSessions, type CleanupStats, cleanupStats, PAGE_SIZE, type TrackedSession } from "../sources.ts";
+import { activeSessions, type CleanupStats, cleanupStats, type TrackedSession } from "../sources.ts";
 
 const BY: Record<string, string> = { cron: "by pg_cron", worker: "by the worker", manual: "by hand" };
 

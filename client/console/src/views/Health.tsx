@@ -26,7 +26,7 @@ export function Health() {
         </div>
       )}
       <Card title="Checks">
-        <ul className="told" aria-busy={feed.isLoading}>
+        <ul className="told checks" aria-busy={feed.isLoading}>
           {checks.map((check) => (
             <Finding key={check.name} check={check} />
           ))}

@@ -1,6 +1,6 @@
 import { useMemo, useState } from "react";
 import { useFeed } from "../feed.ts";
-import { duration, money, NOTHING, number, percent, revenue, shortDay, shortNumber } from "../format.ts";
+import { duration, money, NOTHING, number, percent, revenueInTwo, shortDay, shortNumber } from "../format.ts";
 import { Chart, type Point } from "../parts/Chart.tsx";
 import { Freshness } from "../parts/Freshness.tsx";
 import { Problem } from "../parts/Problem.tsx";
@@ -8,6 +8,7 @@ import { Figures, View } from "../parts/View.tsx";
 import { type Metrics as Data, metrics } from "../sources.ts";
 
 const SPANS = [7, 30, 90];
+const HOUR_S = 3600;
 
 /** What everybody did, by day and by hour. */
 export function Metrics() {
@@ -32,12 +33,17 @@ export function Metrics() {
 }
 
 function figuresOf(data: Data | null) {
+  const [paid, besides] = revenueInTwo(data ? revenueOf(data) : {});
   const busiest = data?.peakUsageHours[0];
   return [
     { label: "Requests", value: data ? number(sum(data.perDay.map((day) => day.requests))) : NOTHING },
-    { label: "Revenue", value: data ? revenue(revenueOf(data)) : NOTHING },
-    { label: "Average room", value: data ? duration(data.averageSessionSeconds ?? 0) : NOTHING },
-    { label: "Retention", value: percent(data?.retentionRate ?? null), note: data ? "back in a room" : undefined },
+    { label: "Revenue", value: paid, note: besides },
+    { label: "Average room", value: data?.averageSessionSeconds ? duration(data.averageSessionSeconds) : NOTHING },
+    {
+      label: "Retention",
+      value: percent(data?.retentionRate ?? null),
+      note: data ? "of those in rooms before" : undefined,
+    },
     {
       label: "Peak hour",
       value: busiest ? hourOfDay(busiest.hour) : NOTHING,
@@ -73,7 +79,8 @@ function chartsOf(data: Data) {
     shortFormat: shortNumber,
   });
   const users = daily((day) => day.active_users);
-  const seconds = daily((day) => day.seconds);
+  const hours = daily((day) => day.seconds / HOUR_S);
+  const rooms = new Map(data.roomsPerDay.map(({ day, sessions }) => [day, sessions]));
   const currencies = Object.keys(revenueOf(data)).sort();
   return [
     {
@@ -85,19 +92,23 @@ function chartsOf(data: Data) {
     },
     {
       title: "Metered time",
-      summary: `${duration(total(seconds))} in total`,
-      points: seconds,
-      format: duration,
-      shortFormat: (value: number) => `${shortNumber(value / 3600)} h`,
+      summary: `${duration(total(hours) * HOUR_S)} in total`,
+      points: hours,
+      format: (value: number) => duration(value * HOUR_S),
+      isWhole: false,
+      shortFormat: (value: number) => `${shortNumber(value)} h`,
     },
     counted(
       "Tokens",
       daily((day) => day.tokens),
     ),
-    counted(
-      "Credits",
-      daily((day) => day.credits),
-    ),
+    {
+      ...counted(
+        "Credits",
+        daily((day) => day.credits),
+      ),
+      isWhole: false,
+    },
     ...currencies.map((currency) => {
       const points = daily((day) => day.revenue[currency] ?? 0);
       return {
@@ -105,6 +116,7 @@ function chartsOf(data: Data) {
         summary: `${money(total(points), currency)} in total`,
         points,
         format: (value: number) => money(value, currency),
+        isWhole: false,
         shortFormat: shortNumber,
       };
     }),
@@ -115,7 +127,7 @@ function chartsOf(data: Data) {
     counted("Rooms by hour of the day, UTC", peakHours(data)),
     counted(
       "Rooms",
-      data.roomsPerDay.map(({ day, sessions }) => ({ label: shortDay(Date.parse(day) / 1000), value: sessions })),
+      daily(({ day }) => rooms.get(day) ?? 0),
     ),
   ];
 }

@@ -14,31 +14,33 @@ export function Notifications() {
   return (
     <View title="Notifications" aside={<Freshness feed={feed} />}>
       <Problem error={feed.error} again={feed.refresh} />
-      <Card title="The last 50">
-        {feed.data?.length === 0 && (
-          <div className="empty">
-            <strong>Nothing to tell</strong>
-            <p>Limits that come near, credits that run low and purchases appear here once each.</p>
-          </div>
-        )}
-        <ul className="told" aria-busy={feed.isLoading}>
-          {feed.data?.map((each) => {
-            const { title, text, tone } = told(each);
-            return (
-              <li key={each.id} data-tone={tone}>
-                <span className="mark" aria-hidden="true" />
-                <div>
-                  <strong>{title}</strong>
-                  <p>{text}</p>
-                </div>
-                <time dateTime={each.createdAt} title={instant(each.createdAt)}>
-                  {ago(each.createdAt, now)}
-                </time>
-              </li>
-            );
-          })}
-        </ul>
-      </Card>
+      {feed.data && (
+        <Card title="The last 50">
+          {feed.data.length === 0 && (
+            <div className="empty">
+              <strong>Nothing to tell</strong>
+              <p>Limits that come near, credits that run low and purchases appear here once each.</p>
+            </div>
+          )}
+          <ul className="told" aria-busy={feed.isLoading}>
+            {feed.data.map((each) => {
+              const { title, text, tone } = told(each);
+              return (
+                <li key={each.id} data-tone={tone}>
+                  <span className="mark" aria-hidden="true" />
+                  <div>
+                    <strong>{title}</strong>
+                    <p>{text}</p>
+                  </div>
+                  <time dateTime={each.createdAt} title={instant(each.createdAt)}>
+                    {ago(each.createdAt, now)}
+                  </time>
+                </li>
+              );
+            })}
+          </ul>
+        </Card>
+      )}
     </View>
   );
 }

@@ -1,4 +1,4 @@
-import { type FormEvent, useState } from "react";
+import type { FormEvent } from "react";
 import { useFeed } from "../feed.ts";
 import { ago } from "../format.ts";
 import { useNow } from "../parts/now.ts";

@@ -44,7 +44,7 @@ export function SignIn({ client }: { client: SupabaseClient }) {
           />
         </label>
         <p className="gate-told" role="alert" data-error={told?.isError}>
-          {told?.text ?? "\u00a0"}
+          {told?.text}
         </p>
         <button type="submit" className="primary" disabled={isPending}>
           {isPending ? "One moment…" : isNew ? "Create account" : "Sign in"}

@@ -6,7 +6,7 @@ import {
   usageOverview,
 } from "../../../src/index.ts";
 import { useFeed } from "../feed.ts";
-import { ago, instant, number, plural, revenue } from "../format.ts";
+import { ago, instant, number, plural, revenue, revenueInTwo } from "../format.ts";
 import { Freshness } from "../parts/Freshness.tsx";
 import { useNow } from "../parts/now.ts";
 import { Problem } from "../parts/Problem.tsx";
@@ -104,6 +104,7 @@ function queryOf({ page, pageSize, search, userType, activity, sort }: Choice): 
 }
 
 function totalsOf(data: UsageOverview | null) {
+  const [paid, besides] = revenueInTwo(data?.totalRevenue ?? {});
   return [
     {
       label: "People",
@@ -113,7 +114,7 @@ function totalsOf(data: UsageOverview | null) {
     { label: "Requests", value: number(data?.totalRequests ?? null) },
     { label: "Tokens", value: number(data?.totalTokens ?? null) },
     { label: "Credits", value: number(data?.totalCredits ?? null) },
-    { label: "Revenue", value: data ? revenue(data.totalRevenue) : "–" },
+    { label: "Revenue", value: paid, note: besides },
   ];
 }
 

@@ -1,7 +1,7 @@
 // The console as the worker serves it, in a real browser, with people who sign in.
 import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { createClient } from "@supabase/supabase-js";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
