@@ -3,7 +3,6 @@
 import gzip
 from collections.abc import Mapping
 from dataclasses import dataclass
-from mimetypes import guess_type
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +14,12 @@ FOLDER = Path(__file__).with_suffix("")
 NOT_BUILT = "The console is not built here: scripts/console does that. It is served from the worker's next start on.\n"
 FOREVER = "public, max-age=31536000, immutable"  # a file of another content has another name
 NEVER = "no-store"
+KINDS = {  # not what this machine makes of them: the page is told not to guess
+    ".css": "text/css",
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class File:
     @classmethod
     def read(cls, path: Path) -> "File":
         whole = path.read_bytes()
-        return cls(whole, gzip.compress(whole, mtime=0), guess_type(path.name)[0] or "application/octet-stream")
+        return cls(whole, gzip.compress(whole, mtime=0), KINDS.get(path.suffix, "application/octet-stream"))
 
     def response(self, request: Request, headers: Mapping[str, str]) -> Response:
         if "gzip" in request.headers.get("accept-encoding", ""):
