@@ -10,6 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from worker.settings import Settings
+
 FOLDER = Path(__file__).with_suffix("")
 NOT_BUILT = "The console is not built here: scripts/console does that. It is served from the worker's next start on.\n"
 FOREVER = "public, max-age=31536000, immutable"  # a file of another content has another name
@@ -42,7 +44,14 @@ class File:
         return Response(self.whole, headers={**headers, "Vary": "Accept-Encoding"}, media_type=self.kind)
 
 
-def routes(supabase_url: str, anon_key: str, folder: Path = FOLDER) -> list[BaseRoute]:
+def routes(settings: Settings) -> list[BaseRoute]:
+    """None without the project's public key: the page signs people in with it."""
+    if settings.supabase_anon_key is None:
+        return []
+    return routes_of(settings.supabase_url, settings.supabase_anon_key.get_secret_value())
+
+
+def routes_of(supabase_url: str, anon_key: str, folder: Path = FOLDER) -> list[BaseRoute]:
     """The page at `/`, its files, and what it has to know of the project: nothing that is secret."""
     files = {path.name: File.read(path) for path in sorted((folder / "assets").glob("*"))}
     index = File.read(folder / "index.html") if (folder / "index.html").is_file() else None

@@ -123,7 +123,7 @@ select
   gen_random_uuid() as id, p.user_id, s.started_at, s.started_at + s.length as ended_at, s.length,
   case when i % 11 = 0 then 'expired' else 'closed' end as status
 from world_people as p
-cross join generate_series(1, 15) as i
+cross join generate_series(1, 34) as i
 cross join lateral (
   select
     now() - interval '26 hours' * i - interval '17 minutes' * ((p.rank * 13 + i * 7) % 40) as started_at,
@@ -186,7 +186,7 @@ declare
   v_person record;
 begin
   for i in 1..50 loop
-    v_age := interval '13 hours' * i + interval '37 minutes' * (i % 17);
+    v_age := interval '13 hours' * i + interval '7 hours' * (i % 3);
     for v_person in
       select p.user_id, p.name, row_number() over (order by p.n) as place
       from world_people as p

@@ -19,7 +19,7 @@ def built(tmp_path: Path) -> Path:
 
 
 async def ask(folder: Path, path: str, encoding: str = "gzip") -> httpx.Response:
-    transport = httpx.ASGITransport(Starlette(routes=console.routes(PROJECT, KEY, folder)))
+    transport = httpx.ASGITransport(Starlette(routes=console.routes_of(PROJECT, KEY, folder)))
     async with httpx.AsyncClient(transport=transport, base_url="http://worker") as client:
         return await client.get(path, headers={"accept-encoding": encoding})
 

@@ -23,6 +23,7 @@ interface Props {
 const HEIGHT_PX = 180;
 const AXIS_PX = 52;
 const LABELS_PX = 28;
+const LABEL_PX = 64;
 const STEPS = [0.1, 0.2, 0.5].concat([1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9].flatMap((n) => [n, 2 * n, 5 * n]));
 const FONT = "12px system-ui, sans-serif";
 
@@ -136,8 +137,9 @@ function options(
 
 /** Which bars to name: as many as there is room for, the last one among them. */
 export function marks(count: number, widthPx: number): number[] {
-  const step = Math.max(1, Math.ceil(count / Math.max(1, Math.floor((widthPx - AXIS_PX) / 64))));
+  const place = widthPx - AXIS_PX;
+  const step = Math.max(1, Math.ceil(count / Math.max(1, Math.floor(place / LABEL_PX))));
   const found: number[] = [];
   for (let at = count - 1; at >= 0; at -= step) found.unshift(at);
-  return found;
+  return found.filter((at) => ((at + 0.6) / count) * place > LABEL_PX / 3); // the other axis has its zero there
 }

@@ -9,7 +9,7 @@ export function Problem({ error, again }: { error: HourglassError | null; again?
       <div>
         <strong>{titleOf(error)}</strong>
         <p>
-          {error.message}
+          {error.isTransient ? "What is shown is what it said last. It is asked again by itself." : error.message}
           {error.hint ? ` ${error.hint}` : ""}
         </p>
       </div>

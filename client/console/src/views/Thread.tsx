@@ -53,8 +53,11 @@ function Watched({ threadId }: { threadId: string }) {
         figures={[
           { label: "Credits", value: number(data?.credits ?? null) },
           { label: "Tokens", value: number(data?.totalTokens ?? null) },
-          { label: "Requests", value: number(data?.requests ?? null) },
-          { label: "Last used", value: data ? ago(data.lastUsedAt, now) : "–" },
+          {
+            label: "Requests",
+            value: number(data?.requests ?? null),
+            note: data?.lastUsedAt ? `last ${ago(data.lastUsedAt, now)}` : undefined,
+          },
         ]}
       />
       <label className="switch">

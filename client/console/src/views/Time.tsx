@@ -169,12 +169,19 @@ function figuresOf(session: Session) {
   ];
 }
 
-function Connected({ session: { isLoaded, connection } }: { session: Session }) {
-  const isLive = connection === "live" || connection === "stream";
+function Connected({ session: { isLoaded, isConnected, connection, error } }: { session: Session }) {
+  const isLost = error?.isTransient ?? false;
+  const isLive = isConnected && !isLost;
   return (
     <div className="freshness">
       <span className="live" data-live={isLive}>
-        {isLive ? "Live" : isLoaded && connection !== "connecting" ? "Asking now and then" : "Connecting"}
+        {isLive
+          ? "Live"
+          : isLost
+            ? "Not connected"
+            : isLoaded && connection === "polling"
+              ? "Every 10 s"
+              : "Connecting"}
       </span>
     </div>
   );

@@ -14,7 +14,7 @@ const SERVER = `
 import sys, uvicorn
 from starlette.applications import Starlette
 from worker import console
-uvicorn.run(Starlette(routes=console.routes(sys.argv[2], sys.argv[3])), port=int(sys.argv[1]), log_level="warning")
+uvicorn.run(Starlette(routes=console.routes_of(sys.argv[2], sys.argv[3])), port=int(sys.argv[1]), log_level="warning")
 `;
 
 export interface Console {
@@ -34,7 +34,7 @@ export async function openConsole(): Promise<Console> {
   await until("the console is served", () => isUp().catch(() => false));
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox"],
+    args: ["--no-sandbox", "--disable-dev-shm-usage"],
   });
   return {
     address,
