@@ -178,6 +178,10 @@ set
 from world_people as p
 where b.user_id = p.user_id;
 
+-- Days that were counted before anybody was there are counted anew.
+delete from private.activity_counted;
+update private.activity_watermark set counted_until = '-infinity', over_until = '-infinity';
+
 -- Rooms of the last weeks, most of them long over, and one that Ada can enter.
 do $$
 declare
@@ -204,18 +208,21 @@ begin
     end loop;
     continue when i = 1;
     update public.session_participants as p
-    set joined_at = p.joined_at - v_age, last_seen_at = p.last_seen_at - v_age
+    set
+      joined_at = p.joined_at - v_age,
+      last_seen_at = p.last_seen_at - v_age + interval '1 minute' * (15 + (i * 23) % 75)
     where p.session_id = v_room.id;
     update public.reading_sessions as r
     set created_at = r.created_at - v_age, updated_at = r.updated_at - v_age
     where r.id = v_room.id;
     update private.room_members as m
-    set first_joined_at = m.first_joined_at - v_age, last_seen_at = m.last_seen_at - v_age + interval '40 minutes'
+    set first_joined_at = m.first_joined_at - v_age,
+      last_seen_at = m.last_seen_at - v_age + interval '1 minute' * (15 + (i * 23) % 75)
     where m.session_id = v_room.id;
     update private.rooms as k
     set
       created_at = k.created_at - v_age, check_at = k.check_at - v_age,
-      last_activity_at = k.last_activity_at - v_age + interval '40 minutes'
+      last_activity_at = k.last_activity_at - v_age
     where k.session_id = v_room.id;
   end loop;
   perform set_config('request.jwt.claims', '', true);

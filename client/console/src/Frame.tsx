@@ -17,6 +17,9 @@ import { Sessions } from "./views/Sessions.tsx";
 import { Time } from "./views/Time.tsx";
 import { Usage } from "./views/Usage.tsx";
 
+/** How long a sign-out waits for what is still to be sent. */
+const PATIENCE_MS = 1500;
+
 const NAMES: Record<Place, string> = {
   time: "Time",
   sessions: "Sessions",
@@ -35,7 +38,7 @@ export function Frame() {
   const route = useRoute(isAdmin);
   const tracker = useSession(client, route.place);
   const leave = async () => {
-    await tracker.end();
+    await Promise.race([tracker.end(), new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
     await client.auth.signOut({ scope: "local" });
   };
   return (

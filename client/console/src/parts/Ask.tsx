@@ -12,7 +12,11 @@ interface Props {
 export function Ask({ question, detail, deed, onYes, onNo }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => dialog.current?.showModal(), []);
+  useEffect(() => {
+    const before = document.activeElement;
+    dialog.current?.showModal();
+    return () => (before as HTMLElement | null)?.focus();
+  }, []);
   return (
     <dialog ref={dialog} aria-labelledby={id} onClose={onNo}>
       <h2 id={id}>{question}</h2>

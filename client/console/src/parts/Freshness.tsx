@@ -39,7 +39,7 @@ export function Freshness({ feed, isPolled = false }: { feed: Fresh; isPolled?: 
       >
         {kind}
       </span>
-      <button type="button" className="quiet" disabled={feed.isLoading} onClick={() => void feed.refresh()}>
+      <button type="button" className="quiet" onClick={() => void feed.refresh()}>
         <Icon name="refresh" />
         Refresh
       </button>

@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { type CreditBalance, creditBalance } from "../../../src/index.ts";
 import { type Feed, useFeed } from "../feed.ts";
 import { ago, day, instant, NOTHING, number } from "../format.ts";
@@ -18,7 +18,8 @@ export function Credits() {
   const trail = useTrail();
   const logs = useFeed(usageLogs, { after: trail.after, threadId: null });
   const latest = logs.data?.rows.find((row) => row.threadId !== null)?.threadId ?? null;
-  const watched = threadId ?? latest;
+  // The first that is known stays, whatever is used meanwhile.
+  useEffect(() => setThreadId((chosen) => chosen ?? latest), [latest]);
   return (
     <View title="Credits" aside={<Freshness feed={balance} />}>
       <Problem error={balance.error ?? logs.error} again={balance.refresh} />
@@ -26,10 +27,10 @@ export function Credits() {
         <Figures label="Balance" figures={figuresOf(balance.data)} />
       </Card>
       <div className="columns">
-        <Thread key={watched} threadId={watched} onThread={setThreadId} />
+        <Thread key={threadId} threadId={threadId} onThread={setThreadId} />
         <Lots />
       </div>
-      <Logs logs={logs} trail={trail} watched={watched} onThread={setThreadId} />
+      <Logs logs={logs} trail={trail} watched={threadId} onThread={setThreadId} />
     </View>
   );
 }

@@ -7,6 +7,7 @@ import {
 } from "../../../src/index.ts";
 import { useFeed } from "../feed.ts";
 import { ago, instant, number, plural, revenue, revenueInTwo } from "../format.ts";
+import { pageCount } from "../paging.ts";
 import { Freshness } from "../parts/Freshness.tsx";
 import { useNow } from "../parts/now.ts";
 import { Problem } from "../parts/Problem.tsx";
@@ -48,6 +49,11 @@ export function Usage() {
   const feed = useFeed(usageOverview, queryOf(choice));
   const now = useNow(10_000);
   const { data } = feed;
+  const last = data === null ? null : pageCount(data.totalRows, choice.pageSize);
+  // People who do not match any more may take the page that is shown with them.
+  useEffect(() => {
+    if (last !== null) setChoice((now) => (now.page > last ? { ...now, page: last } : now));
+  }, [last]);
   const isNarrowed = choice.search !== "" || choice.userType !== "" || choice.activity !== "";
   return (
     <View title="Usage" aside={<Freshness feed={feed} />}>

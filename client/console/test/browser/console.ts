@@ -1,7 +1,8 @@
 // The console as the worker serves it, in a real browser, with people who sign in.
 import { spawn } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { createClient } from "@supabase/supabase-js";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
@@ -11,10 +12,11 @@ import { reach, tell, until } from "../../../test/e2e/stack.ts";
 const ROOT = fileURLToPath(new URL("../../../..", import.meta.url));
 const PASSWORD = "correct horse";
 const SERVER = `
-import sys, uvicorn
+import pathlib, sys, uvicorn
 from starlette.applications import Starlette
 from worker import console
-uvicorn.run(Starlette(routes=console.routes_of(sys.argv[2], sys.argv[3])), port=int(sys.argv[1]), log_level="warning")
+page = Starlette(routes=console.routes_of(sys.argv[2], sys.argv[3], pathlib.Path(sys.argv[4])))
+uvicorn.run(page, port=int(sys.argv[1]), log_level="warning")
 `;
 
 export interface Console {
@@ -25,9 +27,11 @@ export interface Console {
 
 /** Builds the page and serves it with its real headers. */
 export async function openConsole(): Promise<Console> {
-  await build({ configFile: fileURLToPath(new URL("../../vite.config.ts", import.meta.url)), logLevel: "error" });
+  const folder = await mkdtemp(`${tmpdir()}/console-`);
+  const configFile = fileURLToPath(new URL("../../vite.config.ts", import.meta.url));
+  await build({ configFile, logLevel: "error", build: { outDir: folder } });
   const port = await freePort();
-  const program = ["-c", SERVER, String(port), reach.url, reach.anonKey];
+  const program = ["-c", SERVER, String(port), reach.url, reach.anonKey, folder];
   const server = spawn(`${ROOT}/.venv/bin/python`, program, { cwd: ROOT, stdio: "inherit" });
   const address = `http://127.0.0.1:${port}/`;
   const isUp = async () => (await fetch(address)).ok;
@@ -44,6 +48,7 @@ export async function openConsole(): Promise<Console> {
       const end = new Promise((resolve) => server.once("exit", resolve));
       server.kill();
       await end;
+      await rm(folder, { recursive: true });
     },
   };
 }

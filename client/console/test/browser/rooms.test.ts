@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { tell } from "../../../test/e2e/stack.ts";
+import { tell, until } from "../../../test/e2e/stack.ts";
 import { accountOf, type Console, openConsole, signIn, visit } from "./console.ts";
 
 const EVIL = '<img src=x onerror="document.title=`taken`">';
@@ -25,6 +25,12 @@ async function hosted(name: string) {
   await card.getByRole("button", { name: "Create" }).click();
   const link = await page.getByLabel("Invite link").inputValue();
   return { page, faults, link, place: new URL(link).hash };
+}
+
+async function idOf(place: string): Promise<string | undefined> {
+  const code = decodeURIComponent(place.split("/").pop() ?? "");
+  const found = await tell("sql", "select id from public.reading_sessions where invite_code = %s", code);
+  return (found as string[][])[0]?.[0];
 }
 
 test("a guest joins by the link, is seen, is removed, and hears it; a name stays text", async () => {
@@ -56,12 +62,20 @@ test("a room that is ended is over for its guests, and its link leads nowhere", 
   await late.page.getByText("There is no such room").waitFor();
 });
 
+test("a room that is about to expire says so, and a sign of life calls it off", async () => {
+  const { page, place } = await hosted("Ada");
+  await page.getByText("Live", { exact: true }).waitFor();
+  await tell("age room", await idOf(place), "57 minutes");
+  await tell("sql", "select private.run_due(100)");
+  await page.getByText("This room expires in").waitFor();
+  await page.getByRole("button", { name: "I am still here" }).click();
+  await until("it is called off", async () => (await page.getByText("This room expires in").count()) === 0);
+});
+
 test("a link that has expired says so in the words of the server", async () => {
   const host = await hosted("Ada");
   await host.page.getByRole("button", { name: "Leave" }).click();
-  const code = decodeURIComponent(host.place.split("/").pop() ?? "");
-  const found = await tell("sql", "select id from public.reading_sessions where invite_code = %s", code);
-  await tell("age room", (found as string[][])[0]?.[0], "2 hours");
+  await tell("age room", await idOf(host.place), "2 hours");
   const late = await enter(host.place);
   await late.page.getByRole("button", { name: "Join", exact: true }).click();
   await late.page.getByText("This invitation link has expired. Sessions become inactive after 1 hour").waitFor();
