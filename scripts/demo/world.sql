@@ -42,7 +42,7 @@ select
   case when n % 5 = 0 then 'studio' else 'pro' end as plan_id,
   case when n % 9 = 0 then 'internal' else 'external' end as user_type
 from unnest(
-  '{Grace Hopper,Katherine Johnson,Alan Turing,Edsger Dijkstra,Barbara Liskov,Donald Knuth,Frances Allen,
+  '{Sophie Wilson,Katherine Johnson,Alan Turing,Edsger Dijkstra,Barbara Liskov,Donald Knuth,Frances Allen,
   John Backus,Radia Perlman,Niklaus Wirth,Margaret Hamilton,Tony Hoare,Karen Jones,Ken Thompson,Shafi Goldwasser,
   Dennis Ritchie,Adele Goldberg,Leslie Lamport,Hedy Lamarr,Claude Shannon,Mary Jackson,Ivan Sutherland,
   Dorothy Vaughan,Robin Milner,Annie Easley,Peter Naur,Jean Bartik,John McCarthy}'::text []
@@ -50,7 +50,7 @@ from unnest(
 
 insert into world_people
 select
-  0, 0, case when email like 'ada@%' then 'Ada Lovelace' else 'Charles Babbage' end, email, id::text,
+  0, 0, case when email like 'ada@%' then 'Ada Byron' else 'Charles Babbage' end, email, id::text,
   'pro', case when email like 'ada@%' then 'external' else 'internal' end
 from auth.users
 where email in ('ada@example.com', 'admin@example.com');
@@ -82,6 +82,9 @@ inner join world_people as p
   on p.rank = 1 + floor(28 * power(((i * 0.754877666246693) % 1)::numeric, 2)) and p.n > 0
 where
   t.at < now() - interval '20 seconds'
+  -- Some have been away for a while, and some longer.
+  and (p.n % 6 <> 4 or t.at < now() - interval '12 days')
+  and (p.n % 13 <> 3 or t.at < now() - interval '33 days')
   and extract(hour from t.at at time zone 'UTC') + (i % 5) between 7 and 23
   and (extract(isodow from t.at at time zone 'UTC') < 6 or i % 3 = 0);
 
@@ -190,7 +193,7 @@ declare
   v_person record;
 begin
   for i in 1..50 loop
-    v_age := interval '13 hours' * i + interval '7 hours' * (i % 3);
+    v_age := interval '1 day' * (i * 3 / 5) + interval '1 hour' * abs((i * 5) % 12 - 6);
     for v_person in
       select p.user_id, p.name, row_number() over (order by p.n) as place
       from world_people as p

@@ -1,6 +1,7 @@
 import { useEffect, useId, useMemo, useRef, useState } from "react";
 import UPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
+import { marks } from "./marks.ts";
 
 export interface Point {
   /** What stands below it and in the table. */
@@ -23,7 +24,6 @@ interface Props {
 const HEIGHT_PX = 180;
 const AXIS_PX = 52;
 const LABELS_PX = 28;
-const LABEL_PX = 64;
 const STEPS = [0.1, 0.2, 0.5].concat([1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9].flatMap((n) => [n, 2 * n, 5 * n]));
 const FONT = "12px system-ui, sans-serif";
 
@@ -112,7 +112,7 @@ function options(
         ...axis,
         size: LABELS_PX,
         grid: { show: false },
-        splits: () => marks(shown.current.points.length, element.clientWidth),
+        splits: () => marks(shown.current.points.length, element.clientWidth - AXIS_PX),
         values: (_, places) => places.map((place) => shown.current.points[place]?.label ?? ""),
       },
       {
@@ -133,13 +133,4 @@ function options(
     ],
     hooks: { setCursor: [(drawn) => setAt(drawn.cursor.idx ?? null)] },
   };
-}
-
-/** Which bars to name: as many as there is room for, the last one among them. */
-export function marks(count: number, widthPx: number): number[] {
-  const place = widthPx - AXIS_PX;
-  const step = Math.max(1, Math.ceil(count / Math.max(1, Math.floor(place / LABEL_PX))));
-  const found: number[] = [];
-  for (let at = count - 1; at >= 0; at -= step) found.unshift(at);
-  return found.filter((at) => ((at + 0.6) / count) * place > LABEL_PX / 3); // the other axis has its zero there
 }
