@@ -9,7 +9,20 @@ from typing import Protocol
 import structlog
 from prometheus_client import CollectorRegistry
 
-from worker import __version__, archive, database, http, jobs, metrics, operators, realtime, schedule, storage, webhooks
+from worker import (
+    __version__,
+    archive,
+    console,
+    database,
+    http,
+    jobs,
+    metrics,
+    operators,
+    realtime,
+    schedule,
+    storage,
+    webhooks,
+)
 from worker.deliveries import Deliveries
 from worker.leadership import Leadership
 from worker.settings import Settings
@@ -89,7 +102,10 @@ class _Worker:
         self._periodic.every(realtime.ECHO_INTERVAL_S, self._channel.check)
         asked = operators.Operators(self._look, self._leadership, self._channel, self._meters, registry)
         self._server = settings.http_port and http.Server(
-            settings.http_host, settings.http_port, [*asked.routes, *self._usage.routes], self._meters
+            settings.http_host,
+            settings.http_port,
+            [*asked.routes, *self._usage.routes, *console.routes(settings)],
+            self._meters,
         )
 
     def start(self, parts: _Parts) -> None:

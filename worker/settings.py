@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     )
 
     supabase_anon_key: SecretStr | None = Field(
-        None, description="anon or publishable key, for /usage/stream; without it there are no streams"
+        None, description="anon or publishable key, for /usage/stream and the console; without it there are none"
     )
     http_host: str = Field("127.0.0.1", description="where streams, health and metrics are served")
     http_port: int = Field(8790, ge=0, le=65_535, description="likewise; 0 serves nothing")

@@ -13,7 +13,7 @@ import httpx
 import psycopg
 from postgrest import APIError
 
-from demo import agent, metered, rooms, sessions
+from demo import agent, metered, rooms, sessions, world
 from demo.story import BrokenPromiseError
 
 SETTINGS = ("API_URL", "ANON_KEY", "SERVICE_ROLE_KEY", "JWT_SECRET", "DB_URL")
@@ -33,6 +33,9 @@ async def main() -> int:
     latencies = [latency for device in devices for latency in device.latencies]
     slowest = max(latencies) / timedelta(milliseconds=1)
     print(f"\nAll of it happened as promised: {len(latencies)} events, the slowest after {slowest:.1f} ms.")
+    world.make(os.environ["DB_URL"])
+    if url := os.environ.get("WORKER_URL"):
+        print(f"\nThe console, with a month of an app's life in it: {url}/\n  {world.WHO_SIGNS_IN}")
     return 0
 
 

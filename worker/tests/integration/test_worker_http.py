@@ -26,6 +26,15 @@ def test_says_that_it_lives_and_works(stack: Stack, running: ExitStack, tmp_path
     assert httpx.get(f"{web.url}/elsewhere").status_code == 404
 
 
+def test_serves_the_console_with_what_it_has_to_know(stack: Stack, running: ExitStack, tmp_path: Path) -> None:
+    web = Web.run(stack, tmp_path, running)
+    known = {"supabaseUrl": stack.api_url, "anonKey": stack.anon_key}
+    assert httpx.get(f"{web.url}/config.json").json() == known
+    page = httpx.get(f"{web.url}/")
+    assert page.status_code in {200, 503}  # built here or not
+    assert f"connect-src 'self' {stack.api_url} " in page.headers["content-security-policy"]
+
+
 def test_is_not_ready_without_the_database(stack: Stack, running: ExitStack, tmp_path: Path) -> None:
     wire = running.enter_context(Wire(stack.worker_db_url))
     web = Web.run(stack, tmp_path, running, DATABASE_URL=wire.url)
