@@ -130,3 +130,10 @@ def test_tells_what_waits_in_the_outbox(stack: Stack, clients: Clients, running:
         finally:
             connection.execute("delete from public.webhook_endpoints where id = %s", row)
     wait_until("nothing waits", lambda: web.metric("hourglass_outbox_pending") == 0)
+
+
+def test_is_ready_whatever_becomes_of_the_outbox(stack: Stack, running: ExitStack, tmp_path: Path) -> None:
+    web = Web.run(stack, tmp_path, running)
+    with psycopg.connect(stack.db_url) as connection:
+        connection.execute("lock table private.webhook_deliveries in access exclusive mode")
+        assert httpx.get(f"{web.url}/readyz").status_code == 200
