@@ -24,6 +24,10 @@ def test_says_that_it_lives_and_works(stack: Stack, running: ExitStack, tmp_path
     other = Web.run(stack, tmp_path, running)
     assert httpx.get(f"{other.url}/readyz").json() == ready | {"leader": False}
     assert httpx.get(f"{web.url}/elsewhere").status_code == 404
+    assert httpx.get(f"{web.url}/usage/stream").status_code == 401
+    assert httpx.get(f"{web.url}/usage/stream/?access_token=secret").status_code == 404, "it goes nowhere else"
+    assert web.metric('hourglass_http_answer_seconds_count{route="/usage/stream",status="401"}') == 1
+    assert web.metric('hourglass_http_answer_seconds_count{route="other",status="404"}') == 2
 
 
 def test_serves_the_console_with_what_it_has_to_know(stack: Stack, running: ExitStack, tmp_path: Path) -> None:
