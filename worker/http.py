@@ -1,7 +1,6 @@
 """The server: its socket, what it measures of each answer, and how it stops."""
 
 import contextlib
-import resource
 import socket
 import time
 from collections.abc import Iterator, Sequence
@@ -86,7 +85,6 @@ def _route(scope: Scope) -> str:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    _allow_many_files()
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
@@ -95,10 +93,3 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_TIMEOUT_MS)
     return listener
-
-
-def _allow_many_files() -> None:
-    """Each stream is one, and 1,024 are the default."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,5 +1,6 @@
 """What the worker answers to operators, and where it listens."""
 
+import resource
 import signal
 import socket
 from contextlib import ExitStack
@@ -96,6 +97,18 @@ def test_listens_nowhere_when_told_so(stack: Stack, running: ExitStack, tmp_path
     worker = Worker(stack, tmp_path, HTTP_PORT="0").run(running)
     worker.hear_all("leader.gained", "realtime.joined")
     assert worker.stop() == 0
+
+
+def test_takes_as_many_files_as_it_may_whether_it_listens_or_not(
+    stack: Stack, running: ExitStack, tmp_path: Path
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, hard - 1), hard))
+    running.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+    worker = Worker(stack, tmp_path, HTTP_PORT="0").run(running)
+    worker.hear("leader.gained")
+    assert worker.process is not None
+    assert resource.prlimit(worker.process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
 
 
 def test_an_address_that_is_taken_is_named(stack: Stack, running: ExitStack, tmp_path: Path) -> None:
