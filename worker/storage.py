@@ -102,8 +102,13 @@ def _faults() -> Iterator[None]:
     try:
         yield
     except (OSError, BaseError) as fault:
-        told = str(fault).partition("\n\nDebug source")[0]
-        raise errors.ArchiveError(" ".join(told.split())) from fault
+        raise errors.ArchiveError(reason_of(fault)) from fault
+
+
+def reason_of(fault: Exception) -> str:
+    """In one line, without what follows for who wrote the library, or stands before for who calls Python from it."""
+    told = str(fault).partition("\n\n")[0].splitlines()
+    return " ".join(line.strip() for line in told if not line.startswith((" ", "Traceback (")))
 
 
 @contextmanager

@@ -259,3 +259,14 @@ def test_a_worker_that_is_stopped_meanwhile_stops(
     assert old.is_there(name)
     assert old.command("run").returncode == 0
     assert [found["row_count"] for found in old.archives()] == [MANY]
+
+
+def test_what_cannot_be_cleared_away_is_a_fault_and_no_crash(old: World) -> None:
+    (old.folder / ".work" / "somebody elses staged.duckdb").mkdir(parents=True)
+    old.log(count=2)
+    old.set_aside()
+    ended = old.command("run")
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    (found,) = old.archives()
+    assert found["archived_at"] is not None

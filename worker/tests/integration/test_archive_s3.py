@@ -1,5 +1,7 @@
 """The same in a bucket that speaks S3: a real server process, on loopback."""
 
+import http.server
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -92,3 +94,41 @@ def test_a_bucket_that_is_not_there_keeps_the_partition(old: World, s3: str, tmp
     assert not is_well
     assert "NoSuchBucket" in detail
     assert SECRET not in ended.stderr + ended.stdout + detail
+
+
+class WriteOnly(http.server.BaseHTTPRequestHandler):
+    """A bucket whose policy lets us put objects, and not see them."""
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self._answer(200)
+
+    def do_GET(self) -> None:
+        self._answer(403)
+
+    do_HEAD = do_GET
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+    def _answer(self, status: int) -> None:
+        self.send_response(status)
+        self.send_header("etag", '"1"')
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+
+def test_a_bucket_that_cannot_be_read_keeps_the_partition_and_says_why(old: World, tmp_path: Path) -> None:
+    old.log(count=2)
+    name = old.set_aside()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), WriteOnly) as server:
+        running = threading.Thread(target=server.serve_forever)
+        running.start()
+        ended = old.command("run", env=settings(f"http://127.0.0.1:{server.server_port}", tmp_path))
+        server.shutdown()
+        running.join()
+    assert (ended.returncode, ended.stdout.splitlines()[-1]) == (1, "archived 0, failed 1"), ended
+    assert old.is_there(name)
+    (waiting,) = old.archives()
+    assert "403 Forbidden" in waiting["fault"]
+    assert "Traceback" not in waiting["fault"]
