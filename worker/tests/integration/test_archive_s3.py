@@ -1,6 +1,7 @@
 """The same in a bucket that speaks S3: a real server process, on loopback."""
 
 import http.server
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -132,3 +133,16 @@ def test_a_bucket_that_cannot_be_read_keeps_the_partition_and_says_why(old: Worl
     (waiting,) = old.archives()
     assert "403 Forbidden" in waiting["fault"]
     assert "Traceback" not in waiting["fault"]
+
+
+def test_rows_are_not_put_where_somebody_else_waits_for_them(old: World, s3: str, tmp_path: Path) -> None:
+    trap = tmp_path / "trap"
+    trap.mkdir()
+    (tmp_path / f"hourglass-archive-{os.getuid()}").symlink_to(trap)
+    old.log(count=2)
+    name = old.set_aside()
+    ended = old.command("run", env=settings(s3, tmp_path))
+    assert ended.returncode == 1
+    assert "somebody else's" in ended.stderr
+    assert old.is_there(name)
+    assert list(trap.iterdir()) == []
