@@ -49,9 +49,10 @@ class Names:
         answer = self._asked.get(name)
         if answer is None:
             loop = asyncio.get_running_loop()
-            answer = self._asked[name] = loop.create_future()
-            answer.add_done_callback(lambda _: self._asked.pop(name, None))
+            answer = loop.create_future()
             threading.Thread(target=_look_up, args=(name, loop, answer), daemon=True).start()
+            self._asked[name] = answer
+            answer.add_done_callback(lambda _: self._asked.pop(name, None))
         return await asyncio.shield(answer)
 
 

@@ -40,7 +40,7 @@ def list_archives() -> None:
 
 @app.command()
 def query(sql: Annotated[str, typer.Argument(help='such as "select sum(credits) from usage_logs"')]) -> None:
-    """Ask the archives of each table under its name, by DuckDB's SQL. Nothing can be changed."""
+    """Ask the archives of each table under its name, by DuckDB's SQL. Nothing can be changed, nothing else read."""
     chosen = _load()
     kept = _open(chosen)
     tables: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""Questions to the archives: each table is a view of its Parquet files."""
+"""Questions to the archives, and to nothing else: each table is a view of its Parquet files."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,8 @@ AS_TEXT = "select columns(*)::varchar from ({query}\n)"
 FILES = "read_parquet({files}, union_by_name = true)"
 COLUMNS = "select value from parquet_kv_metadata({files}) where key = 'columns'"
 VIEW = "create view {name} as select * {replaced} from {source}"
+# A query that somebody copied from elsewhere reads no other file and sends nothing anywhere.
+CLOSE = """set allowed_directories = [{address}]; set enable_external_access = false; set lock_configuration = true"""
 DIGITS = """select max(strlen(split_part({column}, '.', 1))), max(strlen(split_part({column}, '.', 2)))
     from {source}"""
 
@@ -24,6 +26,7 @@ def ask(storage: Storage, tables: Mapping[str, Sequence[str]], query: str) -> tu
     with faults(), connected(storage) as connection:
         for table_name, addresses in tables.items():
             _make_view(connection, table_name, addresses)
+        connection.execute(CLOSE.format(address=literal(f"{storage.address}/")))
         statements = connection.extract_statements(query)
         if len(statements) != 1 or statements[0].type is not duckdb.StatementType.SELECT:
             raise errors.ArchiveError("one `select` is what can be asked")

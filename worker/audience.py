@@ -26,8 +26,8 @@ class Audience:
         self._longest = longest
         self._longest_of_one = longest_of_one
         self._hubs: dict[str, hubs.Hub] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._count = 0
+        self._tasks: dict[hubs.Hub, asyncio.Task[None]] = {}
+        self._homes: dict[streams.Stream, hubs.Hub] = {}
         self._is_stopping = False
 
     async def open(self, text: str) -> streams.Stream:
@@ -40,7 +40,7 @@ class Audience:
         if left_s <= 0:
             raise errors.TokenRefusedError("it has expired")
         hub = self._hubs.get(token.subject)
-        if self._is_stopping or self._count >= self._longest:
+        if self._is_stopping or len(self._homes) >= self._longest:
             raise errors.StreamsFullError("of all users")
         if hub is not None and len(hub.streams) >= self._longest_of_one:
             raise errors.StreamsFullError("of this user")
@@ -48,38 +48,41 @@ class Audience:
         if hub is None:
             hub = self._hubs[token.subject] = hubs.Hub(token.subject, self._asks, self._hears)
             hub.add(stream, state)
-            self._tasks[token.subject] = self._run(token.subject, hub)
+            self._tasks[hub] = self._run(token.subject, hub)
         else:
             hub.add(stream, state)
-        self._count += 1
-        self._meters.streams_open.set(self._count)
+        self._homes[stream] = hub
+        self._meters.streams_open.set(len(self._homes))
         return stream
 
     def close(self, stream: streams.Stream) -> None:
         """The reader has gone; after the last one of a user nobody listens for them."""
         stream.close()
-        self._count -= 1
-        self._meters.streams_open.set(self._count)
-        hub = self._hubs[stream.token.subject]
+        hub = self._homes.pop(stream)
+        self._meters.streams_open.set(len(self._homes))
         hub.remove(stream)
         if not hub.streams:
-            del self._hubs[stream.token.subject]
-            self._tasks.pop(stream.token.subject).cancel()
+            self._forget(stream.token.subject, hub)
+            self._tasks.pop(hub).cancel()
 
     def stop(self) -> None:
         """Ends each stream, with a word of when to come back, and takes no more."""
         self._is_stopping = True
-        for hub in self._hubs.values():
-            for stream in hub.streams:
-                stream.part()
+        for stream in self._homes:
+            stream.part()
 
     def _run(self, subject: str, hub: hubs.Hub) -> asyncio.Task[None]:
         def look(ended: asyncio.Task[None]) -> None:
             if not ended.cancelled() and (fault := ended.exception()) is not None:
                 log.error("hub.failed", exc_info=fault)
+                self._forget(subject, hub)
                 for stream in hub.streams:  # they come back, to a new one
                     stream.part()
 
         task = asyncio.create_task(hub.run())
         task.add_done_callback(look)
         return task
+
+    def _forget(self, subject: str, hub: hubs.Hub) -> None:
+        if self._hubs.get(subject) is hub:
+            del self._hubs[subject]

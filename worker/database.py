@@ -34,7 +34,7 @@ Backend = psycopg.AsyncConnection[Row]
 
 
 class Connection:
-    """One connection, made by the first query that needs it and again after each loss. One query at a time."""
+    """One connection, made by the first query that needs it and again after each loss. Queries take turns."""
 
     def __init__(self, url: str, name: str, on_back: Callable[[], None] = lambda: None) -> None:
         self._url = url
@@ -42,21 +42,23 @@ class Connection:
         self._on_back = on_back
         self._backend: Backend | None = None
         self._is_lost = False
+        self._turn = asyncio.Lock()
 
     async def fetch(self, query: str, parameters: Sequence[Any] = (), timeout_s: float = ANSWER_TIMEOUT_S) -> Row:
         """The one row that the query answers. Raises DatabaseError; after a loss the next call connects anew."""
-        try:
-            if self._backend is None:
-                self._backend = await _connect(self._url)
-            row = await _answer(self._backend, query, parameters, timeout_s)
-        except psycopg.Error as error:
-            fault = translate(error)
-            if isinstance(fault, errors.DatabaseUnavailableError) or self._backend is None or self._backend.closed:
-                await self.close()
-                self._say_lost(fault)
-            raise fault from error
-        self._say_back()
-        return row
+        async with self._turn:
+            try:
+                if self._backend is None:
+                    self._backend = await _connect(self._url)
+                row = await _answer(self._backend, query, parameters, timeout_s)
+            except psycopg.Error as error:
+                fault = translate(error)
+                if isinstance(fault, errors.DatabaseUnavailableError) or self._backend is None or self._backend.closed:
+                    await self.close()
+                    self._say_lost(fault)
+                raise fault from error
+            self._say_back()
+            return row
 
     async def close(self) -> None:
         backend, self._backend = self._backend, None

@@ -1,17 +1,15 @@
 """The server: its socket, what it measures of each answer, and how it stops."""
 
 import contextlib
-import resource
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import structlog
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from worker import errors, metrics
@@ -36,9 +34,7 @@ class Timed:
 
         async def timed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                route: Any = scope.get("route")
-                path = getattr(route, "path", "other")  # never the URL itself: it may hold a token
-                answers = self._meters.answers.labels(path, str(message["status"]))
+                answers = self._meters.answers.labels(_route(scope), str(message["status"]))
                 answers.observe(time.monotonic() - began_at_s)
             await send(message)
 
@@ -55,6 +51,7 @@ class Server:
     def __init__(self, host: str, port: int, routes: Sequence[BaseRoute], meters: metrics.Metrics) -> None:
         self._socket = _listen(host, port)
         app = Starlette(routes=routes, middleware=[Middleware(Timed, meters=meters)])
+        app.router.redirect_slashes = False
         self._server = _Uvicorn(
             uvicorn.Config(
                 app,
@@ -81,8 +78,13 @@ class _Uvicorn(uvicorn.Server):
         yield  # they are the service's business
 
 
+def _route(scope: Scope) -> str:
+    """As it was written down: never the URL itself, which may hold a token, or be anything."""
+    route = scope.get("route")
+    return str(scope.get("root_path", "")) + route.path if isinstance(route, Route) else "other"
+
+
 def _listen(host: str, port: int) -> socket.socket:
-    _allow_many_files()
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
@@ -91,10 +93,3 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_TIMEOUT_MS)
     return listener
-
-
-def _allow_many_files() -> None:
-    """Each stream is one, and 1,024 are the default."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -41,6 +41,8 @@ class Hub:
         self.streams.add(stream)
         self._best = self._best or stream.token
         self._ear.change_token()
+        if state.version < self._version:
+            self._look_soon()  # an event overtook the answer, and this stream was not there to hear it
         self._take(state)
         stream.send(_event(STATE, state))
 

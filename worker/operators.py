@@ -1,7 +1,7 @@
 """What operators ask: whether it lives, whether it works, and how much."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.requests import Request
@@ -11,20 +11,28 @@ from starlette.routing import BaseRoute, Route
 from worker import database, errors, leadership, metrics, realtime
 
 LOOK_TIMEOUT_S = 3.0
-LOOK = "select pending_count, dead_count, oldest_age_seconds from private.measure_outbox()"
+PING = "select pg_backend_pid()"
+MEASURE = "select pending_count, dead_count, oldest_age_seconds from private.measure_outbox()"
 
 
-@dataclass(frozen=True)
 class Operators:
-    connection: database.Connection
-    leadership: leadership.Leadership
-    realtime: realtime.Realtime
-    meters: metrics.Metrics
-    registry: CollectorRegistry
+    """The routes. However many ask at once, the database is asked once."""
 
-    @property
-    def routes(self) -> Sequence[BaseRoute]:
-        return (
+    def __init__(
+        self,
+        connection: database.Connection,
+        leadership: leadership.Leadership,
+        realtime: realtime.Realtime,
+        meters: metrics.Metrics,
+        registry: CollectorRegistry,
+    ) -> None:
+        self._connection = connection
+        self._leadership = leadership
+        self._realtime = realtime
+        self._meters = meters
+        self._registry = registry
+        self._looks: dict[Callable[[], Coroutine[None, None, bool]], asyncio.Task[bool]] = {}
+        self.routes: Sequence[BaseRoute] = (
             Route("/healthz", self.healthz),
             Route("/readyz", self.readyz),
             Route("/metrics", self.metrics),
@@ -34,28 +42,42 @@ class Operators:
         return JSONResponse({"status": "ok"})
 
     async def readyz(self, _request: Request) -> Response:
-        is_up = await self._look()
+        """Does not measure: how much waits is no reason to send nobody here."""
+        is_up = await self._shared(self._ping)
         body = {
             "database": "up" if is_up else "down",
-            "realtime": "joined" if self.realtime.is_joined else "away",
-            "leader": self.leadership.is_leader,
+            "realtime": "joined" if self._realtime.is_joined else "away",
+            "leader": self._leadership.is_leader,
         }
         return JSONResponse(body, 200 if is_up else 503)
 
     async def metrics(self, _request: Request) -> Response:
-        await self._look()
-        self.meters.realtime_up.set(self.realtime.is_joined)
-        return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
+        self._meters.database_up.set(await self._shared(self._ping))
+        await self._shared(self._measure)
+        self._meters.realtime_up.set(self._realtime.is_joined)
+        return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
 
-    async def _look(self) -> bool:
+    async def _shared(self, look: Callable[[], Coroutine[None, None, bool]]) -> bool:
+        task = self._looks.get(look)
+        if task is None or task.done():
+            task = self._looks[look] = asyncio.create_task(look())
+        return await asyncio.shield(task)
+
+    async def _ping(self) -> bool:
         """Whether the database answers."""
         try:
-            pending_count, dead_count, oldest_age_s = await self.connection.fetch(LOOK, (), LOOK_TIMEOUT_S)
+            await self._connection.fetch(PING, (), LOOK_TIMEOUT_S)
         except errors.DatabaseError:
-            self.meters.database_up.set(0)
             return False
-        self.meters.database_up.set(1)
-        self.meters.outbox_pending.set(pending_count)
-        self.meters.outbox_dead.set(dead_count)
-        self.meters.outbox_age.set(oldest_age_s)
+        return True
+
+    async def _measure(self) -> bool:
+        """Whether the outbox could be measured; else the meters stay as they are."""
+        try:
+            pending_count, dead_count, oldest_age_s = await self._connection.fetch(MEASURE, (), LOOK_TIMEOUT_S)
+        except errors.DatabaseError:
+            return False
+        self._meters.outbox_pending.set(pending_count)
+        self._meters.outbox_dead.set(dead_count)
+        self._meters.outbox_age.set(oldest_age_s)
         return True

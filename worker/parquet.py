@@ -9,7 +9,7 @@ from typing import Any, Self
 import duckdb
 
 from worker import errors
-from worker.storage import Storage
+from worker.storage import Storage, reason_of
 
 STAGED = "staged.duckdb"
 DRAFT = ".draft"
@@ -121,12 +121,13 @@ def faults() -> Iterator[None]:
     try:
         yield
     except (duckdb.Error, OSError) as fault:
-        raise errors.ArchiveError(next(iter(str(fault).splitlines()), "")) from fault
+        raise errors.ArchiveError(reason_of(fault)) from fault
 
 
 def _remove(folder: Path, pattern: str) -> None:
-    for path in folder.glob(pattern):
-        path.unlink(missing_ok=True)
+    with faults():
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)
 
 
 def _sums(connection: duckdb.DuckDBPyConnection, source: str, columns: Columns) -> Sums:

@@ -124,6 +124,8 @@ class WhileLeading:
                 await self._job()
             except errors.HourglassError as fault:
                 log.warning("job.failed", reason=str(fault), retry_in_s=self._interval_s)
+            except Exception:  # a fault of ours, which the sweeps need not die of
+                log.exception("job.failed", retry_in_s=self._interval_s)
             await asyncio.sleep(self._interval_s)
 
 

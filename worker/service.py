@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import resource
 import signal
 from collections.abc import Coroutine
 from typing import Protocol
@@ -42,6 +43,7 @@ class Stoppable(Protocol):
 async def run(settings: Settings) -> None:
     """Until SIGTERM or SIGINT; then finishes the running job and closes in reverse order. Raises HourglassError."""
     stopped = _signals()
+    _allow_many_files()
     log.info("service.started", version=__version__)
     async with contextlib.AsyncExitStack() as undo:
         parts = _Parts(undo)
@@ -147,6 +149,13 @@ def _signals() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     return stopped
+
+
+def _allow_many_files() -> None:
+    """Each stream is one, and each try of a webhook, and 1,024 are the default."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _end(task: asyncio.Task[None], stoppable: Stoppable | None) -> None:

@@ -7,7 +7,7 @@ import pydantic
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from worker import database, errors
+from worker import database, errors, tokens
 
 
 def _require_database_url(url: SecretStr) -> SecretStr:
@@ -27,6 +27,12 @@ def _require_archive_url(url: str | None) -> str | None:
     if url is not None and not re.fullmatch(r"(file://)?/.*|s3://[^/]+(/.*)?", url):
         raise ValueError("not an absolute path, a file:///… or an s3://bucket/prefix")
     return url
+
+
+def _require_public_key(key: SecretStr | None) -> SecretStr | None:
+    if key is not None and tokens.is_secret(key.get_secret_value()):
+        raise ValueError("this is a secret key, and everybody is shown it; the anon or publishable one is wanted")
+    return key
 
 
 class Settings(BaseSettings):
@@ -50,7 +56,7 @@ class Settings(BaseSettings):
         False, description="whether webhooks may lead to private and loopback addresses; for development"
     )
 
-    supabase_anon_key: SecretStr | None = Field(
+    supabase_anon_key: Annotated[SecretStr | None, AfterValidator(_require_public_key)] = Field(
         None, description="anon or publishable key, for /usage/stream and the console; without it there are none"
     )
     http_host: str = Field("127.0.0.1", description="where streams, health and metrics are served")

@@ -27,6 +27,9 @@ class State:
 
     @classmethod
     def of(cls, fields: Json) -> Self:
+        """Raises KeyError, TypeError, ValueError for what is none, whatever JSON it is."""
+        if not isinstance(fields, dict):
+            raise TypeError("not an object")
         deadlines = [fields[name] for name in ("session_expires_at", "session_cap_at") if fields.get(name)]
         return cls(
             fields,

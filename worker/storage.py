@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,8 +27,11 @@ class Storage(Protocol):
     """Files by name, below one address. Every method raises ArchiveError when the place does not play along."""
 
     address: str
-    work_folder: Path
     filesystem: AbstractFileSystem | None  # by which DuckDB opens an address; None where it can by itself
+
+    @property
+    def work_folder(self) -> Path:
+        """Of this machine, for what is being written."""
 
     def put(self, source: Path, name: str) -> None:
         """Whole or not at all: nobody sees part of a file under its name."""
@@ -74,10 +78,16 @@ class Bucket:
             "retry_config": {"max_retries": MAX_RETRIES, "retry_timeout": RETRY_TIMEOUT},
         }
         self.address = address
-        self.work_folder = Path(tempfile.gettempdir()) / f"hourglass-archive-{os.getuid()}"
         with _faults():
             self.filesystem: AbstractFileSystem | None = FsspecStore("s3", **options)
             self._store = S3Store.from_url(address, **options)
+
+    @property
+    def work_folder(self) -> Path:
+        folder = Path(tempfile.gettempdir()) / f"hourglass-archive-{os.getuid()}"
+        with _faults():
+            _own(folder)
+        return folder
 
     def put(self, source: Path, name: str) -> None:
         with _faults():
@@ -102,8 +112,13 @@ def _faults() -> Iterator[None]:
     try:
         yield
     except (OSError, BaseError) as fault:
-        told = str(fault).partition("\n\nDebug source")[0]
-        raise errors.ArchiveError(" ".join(told.split())) from fault
+        raise errors.ArchiveError(reason_of(fault)) from fault
+
+
+def reason_of(fault: Exception) -> str:
+    """In one line, without what follows for who wrote the library, or stands before for who calls Python from it."""
+    told = str(fault).partition("\n\n")[0].splitlines()
+    return " ".join(line.strip() for line in told if not line.startswith((" ", "Traceback (")))
 
 
 @contextmanager
@@ -113,6 +128,15 @@ def _gone_if_it_fails(path: Path) -> Iterator[None]:
     except BaseException:
         path.unlink(missing_ok=True)
         raise
+
+
+def _own(folder: Path) -> None:
+    """Makes a folder for ourselves. Anybody can have made one of that name before, to read what we put there."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise PermissionError(f"{folder} is somebody else's")
+    folder.chmod(0o700)
 
 
 def _sync(path: Path) -> None:

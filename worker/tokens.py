@@ -5,6 +5,7 @@ import json
 import math
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from worker import errors
 
@@ -25,11 +26,25 @@ def read(text: str) -> Token:
     if not JWT.fullmatch(text):
         raise errors.TokenRefusedError("not a JWT")
     try:
-        payload = text.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        claims = _claims(text)
         token = Token(text, claims["sub"], float(claims.get("exp", math.inf)))
     except (KeyError, TypeError, ValueError):
         raise errors.TokenRefusedError("not a JWT of a user") from None
     if not isinstance(token.subject, str):
         raise errors.TokenRefusedError("its sub is no text")
     return token
+
+
+def is_secret(key: str) -> bool:
+    """Whether an API key, of either kind that a project has, is one that lets its bearer do anything."""
+    if key.startswith("sb_secret_"):
+        return True
+    try:
+        return bool(JWT.fullmatch(key)) and _claims(key)["role"] == "service_role"
+    except (KeyError, TypeError, ValueError):
+        return False
+
+
+def _claims(text: str) -> Any:
+    payload = text.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

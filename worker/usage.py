@@ -6,7 +6,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.types import Receive, Scope, Send
 
 from worker import channels, errors, metrics, states, streams
@@ -63,7 +63,8 @@ class Usage:
             allow_methods=["GET"],
             allow_headers=["authorization", "cache-control", "last-event-id"],
         )
-        self.routes.append(Mount("/usage", routes=[Route("/stream", self.stream)], middleware=[cors]))
+        router = Router([Route("/stream", self.stream)], redirect_slashes=False)  # to http, with the token in the URL
+        self.routes.append(Mount("/usage", router, middleware=[cors]))
 
     async def stream(self, request: Request) -> Response:
         """Refuses before any stream starts."""

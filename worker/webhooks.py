@@ -136,5 +136,5 @@ def _retry_after_s(headers: httpx.Headers, sent_at: datetime) -> float | None:
         until = email.utils.parsedate_to_datetime(text)
         answered_at = email.utils.parsedate_to_datetime(headers["date"]) if "date" in headers else sent_at
         return max((until - answered_at).total_seconds(), 0)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None

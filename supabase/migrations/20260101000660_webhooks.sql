@@ -166,12 +166,15 @@ begin
     from (
       select d.*, e.url, e.secret
       from public.webhook_endpoints as e
+      left join (
+        select r as endpoint_id, count(*) as try_count from unnest(running) as r group by r
+      ) as t on t.endpoint_id = e.id
       cross join lateral (
         select w.notification_id, w.endpoint_id, w.next_try_at
         from private.webhook_deliveries as w
         where w.endpoint_id = e.id and w.status = 'pending' and w.next_try_at <= claimed_at
         order by w.next_try_at
-        limit greatest(per_endpoint - cardinality(array_positions(running, e.id)), 0)
+        limit greatest(per_endpoint - coalesce(t.try_count, 0), 0)
         for update skip locked
       ) as d
       where e.enabled
@@ -221,6 +224,15 @@ set search_path = ''
 as $$
   select min(d.next_try_at)
   from public.webhook_endpoints as e
+  left join (
+    select a.endpoint_id, count(*) as try_count
+    from (
+      select unnest(running) as endpoint_id
+      union all
+      select (c ->> 'endpoint_id')::uuid from jsonb_array_elements(claimed) as c
+    ) as a
+    group by a.endpoint_id
+  ) as t on t.endpoint_id = e.id
   cross join lateral (
     select w.next_try_at
     from private.webhook_deliveries as w
@@ -228,9 +240,7 @@ as $$
     order by w.next_try_at
     limit 1
   ) as d
-  where e.enabled and per_endpoint > cardinality(array_positions(running, e.id)) + (
-    select count(*) from jsonb_array_elements(claimed) as c where c ->> 'endpoint_id' = e.id::text
-  );
+  where e.enabled and per_endpoint > coalesce(t.try_count, 0);
 $$;
 
 comment on function private.next_delivery_at(integer, uuid[], jsonb) is

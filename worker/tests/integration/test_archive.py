@@ -73,6 +73,19 @@ def test_archives_are_listed_and_asked(old: World) -> None:
     assert "one `select`" in refused.stderr
 
 
+@pytest.mark.parametrize(
+    "elsewhere", ["read_text('/etc/hostname')", "glob('/etc/*')", "'http://127.0.0.1:1/a.parquet'"]
+)
+def test_a_query_reaches_the_archives_and_nothing_else(old: World, elsewhere: str) -> None:
+    old.log(count=2)
+    old.set_aside()
+    assert old.command("run").returncode == 0
+    assert old.command("query", "select * from usage_logs order by metadata, id").returncode == 0
+    refused = old.command("query", f"select * from {elsewhere}")
+    assert refused.returncode == 1
+    assert "disabled by configuration" in refused.stderr
+
+
 def test_values_beyond_any_decimal_stay_text(old: World) -> None:
     old.log(credits="1e30")
     old.log(credits="1e-30")
@@ -246,3 +259,14 @@ def test_a_worker_that_is_stopped_meanwhile_stops(
     assert old.is_there(name)
     assert old.command("run").returncode == 0
     assert [found["row_count"] for found in old.archives()] == [MANY]
+
+
+def test_what_cannot_be_cleared_away_is_a_fault_and_no_crash(old: World) -> None:
+    (old.folder / ".work" / "somebody elses staged.duckdb").mkdir(parents=True)
+    old.log(count=2)
+    old.set_aside()
+    ended = old.command("run")
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    (found,) = old.archives()
+    assert found["archived_at"] is not None

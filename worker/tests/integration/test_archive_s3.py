@@ -1,5 +1,8 @@
 """The same in a bucket that speaks S3: a real server process, on loopback."""
 
+import http.server
+import os
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -92,3 +95,54 @@ def test_a_bucket_that_is_not_there_keeps_the_partition(old: World, s3: str, tmp
     assert not is_well
     assert "NoSuchBucket" in detail
     assert SECRET not in ended.stderr + ended.stdout + detail
+
+
+class WriteOnly(http.server.BaseHTTPRequestHandler):
+    """A bucket whose policy lets us put objects, and not see them."""
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self._answer(200)
+
+    def do_GET(self) -> None:
+        self._answer(403)
+
+    do_HEAD = do_GET
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+    def _answer(self, status: int) -> None:
+        self.send_response(status)
+        self.send_header("etag", '"1"')
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+
+def test_a_bucket_that_cannot_be_read_keeps_the_partition_and_says_why(old: World, tmp_path: Path) -> None:
+    old.log(count=2)
+    name = old.set_aside()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), WriteOnly) as server:
+        running = threading.Thread(target=server.serve_forever)
+        running.start()
+        ended = old.command("run", env=settings(f"http://127.0.0.1:{server.server_port}", tmp_path))
+        server.shutdown()
+        running.join()
+    assert (ended.returncode, ended.stdout.splitlines()[-1]) == (1, "archived 0, failed 1"), ended
+    assert old.is_there(name)
+    (waiting,) = old.archives()
+    assert "403 Forbidden" in waiting["fault"]
+    assert "Traceback" not in waiting["fault"]
+
+
+def test_rows_are_not_put_where_somebody_else_waits_for_them(old: World, s3: str, tmp_path: Path) -> None:
+    trap = tmp_path / "trap"
+    trap.mkdir()
+    (tmp_path / f"hourglass-archive-{os.getuid()}").symlink_to(trap)
+    old.log(count=2)
+    name = old.set_aside()
+    ended = old.command("run", env=settings(s3, tmp_path))
+    assert ended.returncode == 1
+    assert "somebody else's" in ended.stderr
+    assert old.is_there(name)
+    assert list(trap.iterdir()) == []

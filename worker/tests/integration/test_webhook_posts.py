@@ -87,7 +87,7 @@ async def test_an_endless_answer_is_not_read(poster: webhooks.Poster) -> None:
         assert sink.connection_count == 2, "the connection was given up with the answer"
 
 
-@pytest.mark.parametrize("text", ["soon", "-1", "1e3", "¹", "Mon, 99 Foo", ""])
+@pytest.mark.parametrize("text", ["soon", "-1", "1e3", "¹", "Mon, 99 Foo", "", f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT"])
 async def test_a_time_that_nobody_understands_is_ignored(poster: webhooks.Poster, text: str) -> None:
     with Sink(Answer(503, {"retry-after": text})) as sink:
         outcome = await poster.post(delivery_to(sink.url))

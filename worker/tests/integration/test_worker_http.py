@@ -1,5 +1,6 @@
 """What the worker answers to operators, and where it listens."""
 
+import resource
 import signal
 import socket
 from contextlib import ExitStack
@@ -24,6 +25,10 @@ def test_says_that_it_lives_and_works(stack: Stack, running: ExitStack, tmp_path
     other = Web.run(stack, tmp_path, running)
     assert httpx.get(f"{other.url}/readyz").json() == ready | {"leader": False}
     assert httpx.get(f"{web.url}/elsewhere").status_code == 404
+    assert httpx.get(f"{web.url}/usage/stream").status_code == 401
+    assert httpx.get(f"{web.url}/usage/stream/?access_token=secret").status_code == 404, "it goes nowhere else"
+    assert web.metric('hourglass_http_answer_seconds_count{route="/usage/stream",status="401"}') == 1
+    assert web.metric('hourglass_http_answer_seconds_count{route="other",status="404"}') == 2
 
 
 def test_serves_the_console_with_what_it_has_to_know(stack: Stack, running: ExitStack, tmp_path: Path) -> None:
@@ -94,6 +99,18 @@ def test_listens_nowhere_when_told_so(stack: Stack, running: ExitStack, tmp_path
     assert worker.stop() == 0
 
 
+def test_takes_as_many_files_as_it_may_whether_it_listens_or_not(
+    stack: Stack, running: ExitStack, tmp_path: Path
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, hard - 1), hard))
+    running.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+    worker = Worker(stack, tmp_path, HTTP_PORT="0").run(running)
+    worker.hear("leader.gained")
+    assert worker.process is not None
+    assert resource.prlimit(worker.process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+
+
 def test_an_address_that_is_taken_is_named(stack: Stack, running: ExitStack, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         worker = Worker(stack, tmp_path, HTTP_PORT=str(taken.getsockname()[1])).run(running)
@@ -130,3 +147,10 @@ def test_tells_what_waits_in_the_outbox(stack: Stack, clients: Clients, running:
         finally:
             connection.execute("delete from public.webhook_endpoints where id = %s", row)
     wait_until("nothing waits", lambda: web.metric("hourglass_outbox_pending") == 0)
+
+
+def test_is_ready_whatever_becomes_of_the_outbox(stack: Stack, running: ExitStack, tmp_path: Path) -> None:
+    web = Web.run(stack, tmp_path, running)
+    with psycopg.connect(stack.db_url) as connection:
+        connection.execute("lock table private.webhook_deliveries in access exclusive mode")
+        assert httpx.get(f"{web.url}/readyz").status_code == 200

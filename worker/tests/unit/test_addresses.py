@@ -1,5 +1,7 @@
 """Which addresses a webhook may lead to, and that nothing is connected to but what was checked."""
 
+import asyncio
+import threading
 from collections.abc import Iterable
 from typing import Any
 
@@ -86,3 +88,16 @@ async def test_the_system_is_asked_for_names() -> None:
     names = addresses.Names()
     assert "127.0.0.1" in await names.look_up("127.0.0.1")
     assert await names.look_up("no.such.name.invalid") == []
+
+
+async def test_a_name_can_be_asked_again_when_the_machine_had_no_thread_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    names = addresses.Names()
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError):
+            await names.look_up("localhost")
+    async with asyncio.timeout(60):
+        assert "127.0.0.1" in await names.look_up("localhost")

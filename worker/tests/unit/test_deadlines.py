@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from worker import errors
 from worker.jobs import Sweep
-from worker.schedule import LOOK_AGAIN_S, MARGIN_S, Deadlines
+from worker.schedule import LOOK_AGAIN_S, MARGIN_S, Deadlines, WhileLeading
 from worker.tests.unit import virtual
 
 FALLBACK_S = 15.0
@@ -184,3 +184,21 @@ def test_a_stop_finishes_the_sweep_that_has_begun() -> None:
 
     assert len(play(database, story)) == 1
     assert database.deadlines == []
+
+
+def test_a_fault_of_an_hourly_job_ends_nothing() -> None:
+    began_at: list[float] = []
+
+    async def job() -> None:
+        began_at.append(round(now_s()))
+        raise RuntimeError("a fault of ours")
+
+    async def scene() -> None:
+        hourly = WhileLeading(job, 3600)
+        running = asyncio.create_task(hourly.run())
+        hourly.lead(True)
+        await asyncio.sleep(3601)
+        running.cancel()
+
+    virtual.run(scene())
+    assert began_at == [0, 3600]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from worker import channels, errors, metrics, states
@@ -35,6 +36,8 @@ class World:
     ends_at_s: float | None = None
     refused: set[str] = field(default_factory=set)
     is_away: bool = False
+    fault: Exception | None = None
+    answer: dict[str, Any] | None = None  # to what was asked before the latest change
     is_realtime_away: bool = False
     looks: list[float] = field(default_factory=list)
     joins: list[str] = field(default_factory=list)
@@ -57,7 +60,10 @@ class World:
             raise errors.TokenRefusedError
         if self.is_away:
             raise errors.StateUnavailableError
-        return states.State.of(self.state())
+        if self.fault:
+            raise self.fault
+        answer, self.answer = self.answer or self.state(), None
+        return states.State.of(answer)
 
     @asynccontextmanager
     async def joined(self, topic: str, token: str, on_event: channels.OnEvent) -> AsyncIterator["ScriptedChannel"]:
@@ -306,3 +312,46 @@ def test_an_api_that_is_away_is_asked_again() -> None:
         audience.close(stream)
 
     play(story)
+
+
+def test_a_state_that_an_event_overtook_on_its_way_is_made_good() -> None:
+    async def story(world: World, audience: Audience) -> None:
+        first = await audience.open(token_of("ada"))
+        await listen(first)
+        opening = asyncio.create_task(audience.open(token_of("ada")))
+        await asyncio.sleep(0)  # the API has been asked
+        world.answer = world.state()
+        world.change("session:created")
+        second = await opening
+        told = await listen(second)
+        assert [each[1:] for each in told] == [("session:state", "0"), ("session:state", "1")]
+        audience.close(first)
+        audience.close(second)
+
+    play(story)
+
+
+def test_who_comes_after_a_fault_is_followed_again() -> None:
+    async def story(world: World, audience: Audience) -> None:
+        stuck = await audience.open(token_of("ada"))  # its reader does not notice the end
+        world.fault = RuntimeError("a fault of ours")
+        await asyncio.sleep(31)
+        assert stuck.is_ended
+        world.fault = None
+        fresh = await audience.open(token_of("ada"))
+        told = await listen(fresh)
+        audience.close(stuck)
+        world.change("session:created", is_heard=False)
+        await asyncio.sleep(31)
+        assert told[-1][1:] == ("session:state", "1")
+        audience.close(fresh)
+        await asyncio.sleep(0.1)
+        assert world.channel is None
+
+    play(story)
+
+
+@pytest.mark.parametrize("answer", [None, [], "state", 1])
+def test_what_is_no_state_is_told_from_one(answer: Any) -> None:
+    with pytest.raises(TypeError):
+        states.State.of(answer)

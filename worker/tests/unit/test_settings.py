@@ -7,6 +7,7 @@ import structlog
 from typer.testing import CliRunner
 
 from worker import __main__, errors, logs, settings
+from worker.tests.unit.tokens_of import token_of
 
 GOOD = {
     "DATABASE_URL": "postgresql://hourglass_worker:pass%23word@db.example.com:5432/postgres",
@@ -29,6 +30,13 @@ def test_takes_what_is_there_and_defaults_for_the_rest(monkeypatch: pytest.Monke
     assert chosen.supabase_url == "https://example.supabase.co"
     assert chosen.fallback_interval_seconds == 15
     assert chosen.log_format == "console"
+
+
+@pytest.mark.parametrize("key", ["sb_publishable_abc", token_of(None, role="anon"), token_of(None), "e30.W10.", "any"])
+def test_a_public_key_may_be_of_any_kind(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    chosen = load(monkeypatch, SUPABASE_ANON_KEY=key).supabase_anon_key
+    assert chosen is not None
+    assert chosen.get_secret_value() == key
 
 
 def test_an_option_goes_before_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,6 +66,8 @@ def test_names_what_is_missing(monkeypatch: pytest.MonkeyPatch, name: str, value
         ("FALLBACK_INTERVAL_SECONDS", "16"),
         ("FALLBACK_INTERVAL_SECONDS", "hunter2"),
         ("ARCHIVE_URL", "hunter2/folder"),
+        ("SUPABASE_ANON_KEY", "sb_secret_hunter2"),
+        ("SUPABASE_ANON_KEY", token_of("hunter2", role="service_role")),
         ("ARCHIVE_URL", "https://hunter2.example.com"),
     ],
 )
