@@ -53,8 +53,10 @@ def unheard(worker: Worker, wire: Wire) -> None:
     wire.cut()
 
 
-@pytest.mark.parametrize("batch", ["committed", "rolled back"])
-@pytest.mark.parametrize("goes", [killed, cut_off, unheard])
+@pytest.mark.parametrize(
+    ("goes", "batch"),
+    [(killed, "committed"), (killed, "rolled back"), (cut_off, "committed"), (unheard, "rolled back")],
+)
 def test_a_leader_that_goes_in_the_middle_of_1000_closings(
     due: World, running: ExitStack, tmp_path: Path, goes: Callable[[Worker, Wire], None], batch: str
 ) -> None:

@@ -158,7 +158,8 @@ async def test_realtime_is_away(own_stack: TemporaryStack, running: ExitStack, t
         own_stack.api.stop()
         for event in ("realtime.lost", "realtime.unreachable", "realtime.unreachable"):
             web.worker.hear(event)
-        assert max(clients.lateness(clients.start()) for _ in range(3)) < IN_TIME
+        users = [clients.start() for _ in range(SOME)]
+        assert max(map(clients.lateness, users)) < IN_TIME
         ids = backend.sell(SOME)
         backend.await_all(endpoint, status="delivered", try_count=1)
         assert sorted(message.id for message in sink.received) == ids
@@ -193,7 +194,10 @@ def test_realtime_has_no_partition_for_today(own_stack: TemporaryStack, running:
         (row,) = fetch(backend.connection, WRONG_SESSIONS, [user_id])
         assert (row["statuses"], row["events"], row["notifications"]) == (["capped"], 0, 1)
         assert "realtime_partition" in wrong_checks(own_stack)
+        late = Worker(own_stack, tmp_path, **WORKER).run(running)
+        late.hear("realtime.unreachable", reason="messages partition")
         admin.execute(MAKE_PARTITIONS)
+    late.hear("realtime.joined")
     assert "realtime_partition" not in wrong_checks(own_stack)
     user_id = clients.start()
     assert clients.lateness(user_id) < IN_TIME
