@@ -11,6 +11,7 @@ import psycopg
 
 from benchmarks import (
     batches,
+    beats,
     calls,
     changes,
     charge_batches,
@@ -18,6 +19,7 @@ from benchmarks import (
     cleaning,
     database,
     events,
+    failover,
     histories,
     presence,
     report,
@@ -44,6 +46,8 @@ PARTS: dict[str, Callable[[TemporaryStack, Scale], Iterator[report.Row]]] = {
     "usage": usage.measure,
     "webhooks": webhooks.measure,
     "streams": streams.measure,
+    "beats": beats.measure,
+    "failover": failover.measure,
 }
 NOTES = """\
 Each baseline was measured in this run, in turn with what it is compared to, on a database with default durability.
@@ -56,6 +60,8 @@ Usage is of 100,000 users, 1,000 of whom have a log that is not rolled up yet; a
 A stream is compared with a connection that was answered once, a message to it with one to whoever joined the channel.
 A heartbeat is no HOT update where a vacuum or analyze of that moment kept old versions on a full page.
 A webhook is claimed, signed, posted and booked, by one worker; the bare loop only posts.
+A worker's CPU is that of its process; what the database does for it is not in it.
+After a kill, nobody could sweep before the database had let go of the dead leader's lock: that is the baseline.
 load: processes that wanted to run, mean of the last minute, when the row was done; the benchmark's own are in it."""
 
 

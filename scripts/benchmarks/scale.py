@@ -33,6 +33,9 @@ class Scale:
     deliver_rounds: int
     streams: int
     stream_events: int
+    beating: int  # live sessions
+    beat_s: int
+    failovers: int
     stops: dict[int, int]  # live sessions: stops measured
     caps: tuple[Caps, ...]
 
@@ -55,6 +58,9 @@ FULL = Scale(
     deliver_rounds=5,
     streams=1000,
     stream_events=500,
+    beating=10_000,
+    beat_s=60,
+    failovers=20,
     stops={1: 300, 100: 300, 1000: 1000},
     caps=(Caps(1, 0, 40), Caps(100, 4, 3), Caps(1000, 10, 2)),
 )
@@ -76,6 +82,9 @@ QUICK = Scale(
     deliver_rounds=3,
     streams=1000,
     stream_events=100,
+    beating=2_000,
+    beat_s=15,
+    failovers=5,
     stops={1: 50, 100: 100, 1000: 100},
     caps=(Caps(1, 0, 5), Caps(100, 4, 1), Caps(1000, 10, 1)),
 )

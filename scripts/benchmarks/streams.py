@@ -5,10 +5,9 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Iterator
 
-import httpx
 import psycopg
 
-from benchmarks import database, events, readers, subscribers
+from benchmarks import database, events, meters, readers, subscribers
 from benchmarks.comparison import percentile
 from benchmarks.people import BARE, SEND
 from benchmarks.report import Row
@@ -18,7 +17,6 @@ from local_stack.testing import TemporaryStack
 
 RESEND_S = 0.5
 PAUSE_S = 0.01
-MEMORY = "process_resident_memory_bytes"
 VERSIONED = SEND.replace("{}", '{"version": 0}')
 
 
@@ -98,10 +96,7 @@ async def _held_memory(stack: TemporaryStack, url: str, count: int) -> float:
 
 
 def _memory(url: str) -> float:
-    for line in httpx.get(f"{url}/metrics").text.splitlines():
-        if line.startswith(f"{MEMORY} "):
-            return float(line.split()[1])
-    raise StackError(f"The worker does not tell {MEMORY}.")
+    return meters.value(url, meters.MEMORY)
 
 
 @contextlib.asynccontextmanager

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from local_stack.config import Stack
+from worker.tests.integration import usage_sums
 from worker.tests.integration.metered_calls import connect, fetch
 from worker.tests.integration.metered_crowd import Connection, Crowd
 from worker.tests.integration.metered_world import World
@@ -24,61 +25,6 @@ LOG = """insert into public.usage_logs
 DROP = """select private.drop_partition('usage_logs', p.name) as is_dropped
     from private.partitions_before('usage_logs', 'month', now() - interval '1000 days') as p"""
 ROLL_UP = "select done_count from private.roll_up_usage(%s)"
-# One statement, one snapshot: the logs added up, against rollup and tail.
-WRONG = """
-    with truth as (
-      select user_id, count(*) as requests, sum(prompt_tokens) as prompt_tokens,
-        sum(completion_tokens) as completion_tokens, sum(credits) as credits, max(created_at) as last_active_at
-      from public.usage_logs where user_id like %(people)s group by user_id
-    ),
-    shown as (
-      select a.user_id, a.requests + coalesce(t.requests, 0) as requests,
-        a.prompt_tokens + coalesce(t.prompt_tokens, 0) as prompt_tokens,
-        a.completion_tokens + coalesce(t.completion_tokens, 0) as completion_tokens,
-        a.credits + coalesce(t.credits, 0) as credits, greatest(a.last_active_at, t.last_active_at) as last_active_at
-      from public.account_usage as a
-      left join unnest(private.usage_tail()) as t on t.user_id = a.user_id
-      where a.user_id like %(people)s
-    ),
-    sums as (
-      select a.user_id, a.requests, a.credits, a.total_tokens from public.account_usage as a
-      where a.user_id like %(people)s and a.requests > 0
-    ),
-    hours as (
-      select user_id, sum(requests) as requests, sum(credits) as credits,
-        sum(prompt_tokens + completion_tokens) as total_tokens
-      from public.usage_hourly where user_id like %(people)s group by user_id
-    ),
-    days as (
-      select user_id, sum(requests) as requests, sum(credits) as credits,
-        sum(prompt_tokens + completion_tokens) as total_tokens
-      from public.usage_daily where user_id like %(people)s group by user_id
-    ),
-    totals as (
-      select (t.o).total_requests as requests, (t.o).total_tokens as tokens, (t.o).total_credits as credits
-      from (select private.total_overview(null, private.usage_tail()) as o) as t
-    ),
-    everybody as (
-      select sum(a.requests + coalesce(t.requests, 0)) as requests,
-        sum(a.total_tokens + coalesce(t.prompt_tokens + t.completion_tokens, 0)) as tokens,
-        sum(a.credits + coalesce(t.credits, 0)) as credits
-      from public.account_usage as a left join unnest(private.usage_tail()) as t on t.user_id = a.user_id
-    )
-    (select 'tail' as what, truth::text as is_so, shown::text as is_shown
-      from truth full join shown using (user_id)
-      where truth is distinct from shown and coalesce(shown.requests, 1) > 0)
-    union all
-    (select 'hours', sums::text, hours::text from sums full join hours using (user_id)
-      where (sums.requests, sums.credits, sums.total_tokens)
-        is distinct from (hours.requests, hours.credits, hours.total_tokens))
-    union all
-    (select 'days', sums::text, days::text from sums full join days using (user_id)
-      where (sums.requests, sums.credits, sums.total_tokens)
-        is distinct from (days.requests, days.credits, days.total_tokens))
-    union all
-    (select 'totals', everybody::text, totals::text from everybody cross join totals
-      where (everybody.requests, everybody.tokens, everybody.credits)
-        is distinct from (totals.requests, totals.tokens, totals.credits))"""
 
 
 @pytest.fixture
@@ -87,10 +33,6 @@ def people(world: World) -> str:
     prefix = f"rollup-{uuid.uuid4()}-"
     world.connection.execute(PEOPLE, [prefix, USERS])
     return prefix
-
-
-def wrong(connection: Connection, people: str) -> list[dict[str, object]]:
-    return connection.execute(WRONG, {"people": f"{people}%"}).fetchall()
 
 
 def log(connection: Connection, people: str, chance: random.Random) -> None:
@@ -154,7 +96,7 @@ def test_each_log_is_counted_once_whoever_commits_late(stack: Stack, world: Worl
     def read(connection: Connection) -> int:
         count = 0
         while not is_over.is_set():
-            assert wrong(connection, people) == []
+            assert usage_sums.wrong(connection, people) == []
             count += 1
         return count
 
@@ -164,7 +106,7 @@ def test_each_log_is_counted_once_whoever_commits_late(stack: Stack, world: Worl
     assert min(done[-2:]) > 0
     total = sum(done[:WRITERS])
     wait_until("all is counted", lambda: roll_up(world) == 0 and counted(world, people) >= total)
-    assert (counted(world, people), wrong(world.connection, people)) == (total, []), seed
+    assert (counted(world, people), usage_sums.wrong(world.connection, people)) == (total, []), seed
 
 
 def test_a_transaction_that_goes_on_holds_nobody_up_and_is_counted_later(
@@ -176,12 +118,12 @@ def test_a_transaction_that_goes_on_holds_nobody_up_and_is_counted_later(
     log(late, people, chance)
     log(prompt, people, chance)
     roll_up(world)
-    assert wrong(world.connection, people) == []
+    assert usage_sums.wrong(world.connection, people) == []
     assert counted(world, people) == 0, "the id of what goes on bounds what is counted"
     late.execute("commit")
-    assert wrong(world.connection, people) == []
+    assert usage_sums.wrong(world.connection, people) == []
     wait_until("both are counted", lambda: roll_up(world) == 0 and counted(world, people) == 2)
-    assert wrong(world.connection, people) == []
+    assert usage_sums.wrong(world.connection, people) == []
 
 
 def test_who_holds_an_account_is_not_waited_for(world: World, crowd: Crowd, people: str) -> None:
@@ -194,7 +136,7 @@ def test_who_holds_an_account_is_not_waited_for(world: World, crowd: Crowd, peop
     writer.execute("commit")
     query = "select next_deadline_at > now() as is_tried_again from private.roll_up_usage(100000)"
     wait_until("it gives up", lambda: bool(fetch(world.connection, query)[0]["is_tried_again"]))
-    assert (counted(world, people), wrong(world.connection, people)) == (0, [])
+    assert (counted(world, people), usage_sums.wrong(world.connection, people)) == (0, [])
     holder.execute("rollback")
     wait_until("it is counted", lambda: roll_up(world) == 0 and counted(world, people) == 1)
 
@@ -208,7 +150,7 @@ def test_two_who_count_do_not_count_the_same(world: World, crowd: Crowd, people:
     first.execute("commit")
     wait_until("it is counted", lambda: roll_up(world) == 0 and counted(world, people) > 0)
     assert counted(world, people) == 1
-    assert wrong(world.connection, people) == []
+    assert usage_sums.wrong(world.connection, people) == []
 
 
 def test_what_was_left_for_days_is_counted_in_batches(stack: Stack, world: World, people: str) -> None:
@@ -228,7 +170,7 @@ def test_what_was_left_for_days_is_counted_in_batches(stack: Stack, world: World
 
         wait_until("all is counted", is_caught_up)
     assert max(counts) < 350
-    assert wrong(world.connection, people) == []
+    assert usage_sums.wrong(world.connection, people) == []
 
 
 def test_a_log_whose_month_is_made_meanwhile_is_kept(world: World, crowd: Crowd, people: str) -> None:
