@@ -9,6 +9,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 CHUNK_BYTES = 65536
+SETTLING_S = 0.01
 
 
 class Wire:
@@ -68,9 +69,12 @@ class Wire:
         if self._server is not None:
             self._server.close()
             self._server = None
-        for relay in list(self._relays):
-            relay.cancel()
-        await asyncio.gather(*self._relays, return_exceptions=True)
+        # Connections that are being accepted become relays a moment later.
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for relay in self._relays:
+                relay.cancel()
+            await asyncio.wait(others, timeout=SETTLING_S)
+        await asyncio.sleep(0)  # for transports that were aborted to be closed
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
