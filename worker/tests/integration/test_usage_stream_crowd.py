@@ -11,12 +11,12 @@ from worker.tests.integration.sdk_client import App
 from worker.tests.integration.stream_reader import Reader, Web
 from worker.tests.integration.worker_program import wait_until
 
-CROWD = 200
+CROWD = 1_000
 OPENED_AT_ONCE = 20
 ASK = "select public.grant_credits(user_id => %s, credits => 1)"
 
 
-async def test_two_hundred_people_each_hear_of_their_own(
+async def test_a_thousand_people_each_hear_of_their_own(
     stack: Stack, live: App, running: ExitStack, tmp_path: Path
 ) -> None:
     web = Web.run(stack, tmp_path, running)
